@@ -1,0 +1,82 @@
+"""What all tests share: a private PostgreSQL, a state directory, the list of suites run."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any, Protocol
+
+import hypothesis
+import pytest
+
+from tests.postgres import PostgresDatabases
+from tests.postgres.shared import SharedPostgres
+
+SUITES = ("sqlite", "postgres")
+SHARED_POSTGRES = pytest.StashKey[SharedPostgres]()
+
+# No deadline per example: that would assert wall-clock time.
+hypothesis.settings.register_profile("chattool", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("chattool")
+
+
+class XdistNode(Protocol):
+    """What is used here of xdist's view of a worker."""
+
+    config: pytest.Config
+    workerinput: dict[str, Any]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SHARED_POSTGRES] = shared = SharedPostgres()
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        shared.from_controller(workerinput["postgres"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: XdistNode) -> None:
+    node.workerinput["postgres"] = node.config.stash[SHARED_POSTGRES].to_worker()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[SHARED_POSTGRES].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parameters = item.callspec.id.split("-") if hasattr(item, "callspec") else []
+        for suite in SUITES:
+            if suite in parameters or f"{suite}_server" in getattr(item, "fixturenames", ()):
+                item.add_marker(suite)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    outcomes = {suite: Counter[str]() for suite in SUITES}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.getreports(outcome):
+            # The report of a module that does not even import has no keywords.
+            for suite in outcomes.keys() & set(getattr(report, "keywords", ())):
+                outcomes[suite][outcome] += 1
+    terminalreporter.section("suites")
+    for suite, counts in outcomes.items():
+        ran = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        terminalreporter.line(f"{suite}: {ran or 'no tests'}")
+    if note := terminalreporter.config.stash[SHARED_POSTGRES].summary():
+        terminalreporter.line(note)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> PostgresDatabases:
+    """Databases on a private server; skips without one, or fails where CI=true."""
+    answer = pytestconfig.stash[SHARED_POSTGRES].answer()
+    if isinstance(answer, PostgresDatabases):
+        return answer
+    if os.environ.get("CI") == "true":
+        pytest.fail(answer)
+    pytest.skip(answer)
+
+
+@pytest.fixture(autouse=True)
+def own_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps every test away from the state directory of whoever runs it."""
+    monkeypatch.setenv("CHATTOOL_HOME", str(tmp_path / "chattool-home"))
