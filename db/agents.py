@@ -1,0 +1,132 @@
+"""Workspace agents: what a build made of them, and what they report themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, case, insert, select, update
+
+from db.records import Agent
+from db.states import AgentLifecycle, LogLevel
+from db.tables import workspace_agent_logs, workspace_agents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from db.ids import AgentId, BuildId
+    from db.transactions import Connection
+
+_AGENTS = select(*(workspace_agents.c[name] for name in Agent.__dataclass_fields__)).where(
+    ~workspace_agents.c.deleted
+)
+_OF_BUILD = _AGENTS.where(workspace_agents.c.build_id == bindparam("build"))
+_BY_ID = _AGENTS.where(workspace_agents.c.id == bindparam("agent"))
+_BY_TOKEN = _AGENTS.where(
+    workspace_agents.c.auth_token_hash == bindparam("digest"), workspace_agents.c.name == bindparam("name")
+)
+_CONNECTED = (
+    update(workspace_agents)
+    .where(workspace_agents.c.id == bindparam("agent"))
+    .values(
+        first_connected_at=case(
+            (
+                workspace_agents.c.first_connected_at.is_(None),
+                bindparam("now", type_=workspace_agents.c.first_connected_at.type),
+            ),
+            else_=workspace_agents.c.first_connected_at,
+        ),
+        last_connected_at=bindparam("now", type_=workspace_agents.c.first_connected_at.type),
+        disconnected_at=None,
+        updated_at=bindparam("now", type_=workspace_agents.c.first_connected_at.type),
+    )
+)
+_LIFECYCLE = (
+    update(workspace_agents)
+    .where(workspace_agents.c.id == bindparam("agent"))
+    .values(lifecycle_state=bindparam("lifecycle"), updated_at=bindparam("now"))
+)
+_DISCONNECTED = (
+    update(workspace_agents)
+    .where(workspace_agents.c.id == bindparam("agent"))
+    .values(disconnected_at=bindparam("now"), updated_at=bindparam("now"))
+)
+_INSERT_LOGS = insert(workspace_agent_logs).values(
+    {c: bindparam(c) for c in ("agent_id", "created_at", "level", "output")}
+)
+_LOGS = (
+    select(
+        workspace_agent_logs.c.id,
+        workspace_agent_logs.c.created_at,
+        workspace_agent_logs.c.level,
+        workspace_agent_logs.c.output,
+    )
+    .where(
+        workspace_agent_logs.c.agent_id == bindparam("agent"), workspace_agent_logs.c.id > bindparam("after")
+    )
+    .order_by(workspace_agent_logs.c.id)
+    .limit(bindparam("most"))
+)
+
+
+def topic(agent_id: AgentId) -> str:
+    """The topic of wake-ups about an agent's reports."""
+    return f"agent:{agent_id}"
+
+
+def token_digest(token: str) -> str:
+    """What is stored of an agent's token. Tokens are random, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def of_build(conn: Connection, build_id: BuildId) -> list[Agent]:
+    """The agents that a build made."""
+    return conn.records(_agent_record, _OF_BUILD, build=build_id)
+
+
+def agent(conn: Connection, agent_id: AgentId) -> Agent | None:
+    """The agent; ``None`` when there is none or its build has been followed by another."""
+    return conn.record(_agent_record, _BY_ID, agent=agent_id)
+
+
+def by_token(conn: Connection, token: str, name: str) -> Agent | None:
+    """The agent of that name among those who share the token, which is one per build."""
+    return conn.record(_agent_record, _BY_TOKEN, digest=token_digest(token), name=name)
+
+
+def record_contact(conn: Connection, agent_id: AgentId) -> None:
+    """Note that the agent was in contact just now."""
+    conn.run(_CONNECTED, agent=agent_id, now=conn.now)
+    conn.notify(topic(agent_id))
+
+
+def record_lifecycle(conn: Connection, agent_id: AgentId, state: AgentLifecycle) -> None:
+    """Note what the agent reported about its scripts; ``off`` also ends its connection."""
+    conn.run(_LIFECYCLE, agent=agent_id, lifecycle=state.value, now=conn.now)
+    if state is AgentLifecycle.OFF:
+        conn.run(_DISCONNECTED, agent=agent_id, now=conn.now)
+    conn.notify(topic(agent_id))
+
+
+def append_logs(conn: Connection, agent_id: AgentId, lines: Sequence[tuple[LogLevel, str]]) -> None:
+    """Keep lines of the agent's start-up script."""
+    conn.run_many(
+        _INSERT_LOGS,
+        [
+            {"agent_id": agent_id, "created_at": conn.now, "level": level.value, "output": output}
+            for level, output in lines
+        ],
+    )
+    conn.notify(topic(agent_id))
+
+
+def logs(
+    conn: Connection, agent_id: AgentId, *, after: int = 0, limit: int = 400
+) -> list[Mapping[str, object]]:
+    """Lines with an id above ``after``: ``id``, ``created_at``, ``level`` and ``output``."""
+    return [row._asdict() for row in conn.rows(_LOGS, agent=agent_id, after=after, most=limit)]
+
+
+def _agent_record(**values: object) -> Agent:
+    state = AgentLifecycle(str(values.pop("lifecycle_state")))
+    return Agent(**values, lifecycle_state=state)  # type: ignore[arg-type]  # columns carry the fields' types

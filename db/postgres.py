@@ -1,0 +1,204 @@
+"""The PostgreSQL store: asyncpg under the same plain transaction functions.
+
+A transaction function runs in a greenlet, so that each statement in it can wait for the server without
+holding the event loop. READ COMMITTED throughout: conditional updates see what was committed before them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+
+import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.util import await_only, greenlet_spawn
+
+from db import errors, postgres_errors
+from db.clock import DatabaseClock
+from db.postgres_notify import Listener
+from db.statements import Compiler
+from db.transactions import DEFAULT_TIMEOUT, Connection
+from db.wakeups import Wakeups
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from sqlalchemy import Executable
+
+    from db.clock import Clock
+    from db.statements import Row
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_POOL_SIZE = 10
+_RESERVED_SIZE = 2
+_ATTEMPTS = 3
+_compiler = Compiler(PGDialect_asyncpg(paramstyle="numeric_dollar"))
+
+
+class PostgresConnection(Connection):
+    """A transaction on an asyncpg connection, called from inside ``greenlet_spawn``."""
+
+    dialect = "postgresql"
+
+    def __init__(self, driver: asyncpg.Connection, clock: Clock, url: str) -> None:
+        super().__init__(clock.now())
+        self._driver = driver
+        self._url = url
+
+    def rows(self, statement: Executable, **values: object) -> list[Row]:
+        compiled = _compiler(statement)
+        records: list[asyncpg.Record] = self._wait(
+            self._driver.fetch(compiled.sql, *compiled.arguments(values))
+        )
+        return compiled.rows(records)
+
+    def run(self, statement: Executable, **values: object) -> int:
+        compiled = _compiler(statement)
+        # The status reads "UPDATE 3" or "INSERT 0 1": the last word counts the rows.
+        status: str = self._wait(self._driver.execute(compiled.sql, *compiled.arguments(values)))
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    def run_all(self, statements: tuple[Executable, ...], **values: object) -> None:
+        self.run(_compiler.joined(statements), **values)
+
+    def names(self, statement: Executable) -> frozenset[str]:
+        return _compiler(statement).names
+
+    def run_many(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
+        compiled = _compiler(statement)
+        self._wait(self._driver.executemany(compiled.sql, [compiled.arguments(each) for each in values]))
+
+    def _wait(self, answer: Awaitable[T]) -> T:
+        try:
+            return await_only(answer)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise postgres_errors.translated(error, self._url) from error
+
+
+class PostgresStore:
+    """A PostgreSQL database, opened. Made by ``db.engine.open_store``."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, *, clock: Clock | None = None, timeout: timedelta = DEFAULT_TIMEOUT) -> None:
+        self.url = url
+        self._own_clock = DatabaseClock() if clock is None else None
+        self.clock: Clock = self._own_clock or clock  # type: ignore[assignment]
+        self.wakeups = Wakeups(self.clock)
+        self._timeout = timeout
+        self._pool: asyncpg.Pool
+        self._ordinary: asyncpg.Pool
+        self._for_reserved: asyncpg.Pool
+        self._listener = Listener(url, self.wakeups, self._own_clock)
+
+    async def __aenter__(self) -> Self:
+        async with postgres_errors.translating(self.url, self._timeout):
+            self._ordinary = await _open_pool(self.url, _POOL_SIZE, self._timeout)
+            self._for_reserved = await _open_pool(self.url, _RESERVED_SIZE, self._timeout)
+            self._pool = self._ordinary
+            await self._listener.start()
+        return self
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._listener.stop()
+        for pool in (self._ordinary, self._for_reserved):
+            try:
+                async with asyncio.timeout(self._timeout.total_seconds()):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+
+    def limited(self, timeout: timedelta) -> PostgresStore:
+        return self._view(_timeout=timeout)
+
+    @property
+    def reserved(self) -> PostgresStore:
+        return self._view(_pool=self._for_reserved)
+
+    def _view(self, **changed: object) -> PostgresStore:
+        view = object.__new__(PostgresStore)
+        view.__dict__ = {**self.__dict__, **changed}
+        return view
+
+    async def write(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self._connection() as driver:
+                    await driver.execute("BEGIN")
+                    conn = PostgresConnection(driver, self.clock, self.url)
+                    try:
+                        result = await greenlet_spawn(function, conn, *args, **kwargs)
+                    except BaseException as error:
+                        await _roll_back(driver, error)
+                        raise
+                    await driver.execute("COMMIT")
+            except errors.StoreBusy as error:
+                if attempt == _ATTEMPTS or not postgres_errors.is_serialization(error.__cause__):
+                    raise
+            else:
+                self.wakeups.publish(conn.notices)
+                self._listener.notify(conn.notices)
+                return result
+        raise AssertionError  # unreachable: the last attempt returns or raises
+
+    async def read(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async with self._connection() as driver:
+            return await greenlet_spawn(
+                function, PostgresConnection(driver, self.clock, self.url), *args, **kwargs
+            )
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection that is thrown away when it was cancelled or broke inside a statement."""
+        async with postgres_errors.translating(self.url, self._timeout):
+            driver = await self._pool.acquire()
+            clean = False
+            try:
+                yield driver
+                clean = True
+            except Exception as error:
+                # The server answered, or a function refused: the connection itself is sound.
+                clean = not isinstance(error, (errors.StoreUnavailable, OSError, asyncpg.InterfaceError))
+                raise
+            finally:
+                if not clean or driver.is_in_transaction():
+                    driver.terminate()
+                await self._pool.release(driver)
+
+
+async def _roll_back(driver: asyncpg.Connection, error: BaseException) -> None:
+    # After a cancellation the connection is thrown away, which rolls back too.
+    if isinstance(error, Exception) and not driver.is_closed():
+        await driver.execute("ROLLBACK")
+
+
+async def _open_pool(url: str, size: int, timeout: timedelta) -> asyncpg.Pool:
+    return await asyncpg.create_pool(
+        dsn=postgres_errors.driver_url(url),
+        min_size=1,
+        max_size=size,
+        timeout=timeout.total_seconds(),
+        max_inactive_connection_lifetime=0,
+        reset=_no_reset,
+        server_settings={
+            "application_name": "chattool",
+            "idle_in_transaction_session_timeout": "60s",
+            "default_transaction_isolation": "read committed",
+        },
+    )
+
+
+async def _no_reset(_driver: asyncpg.Connection) -> None:
+    """Nothing to reset: no session state is ever set, and each reset would cost a round trip."""

@@ -1,0 +1,78 @@
+"""Errors of asyncpg in the words of ``db.errors``: translated once, the cause kept."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from db import errors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import timedelta
+
+_UNAVAILABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+_SERIALIZATION = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_BUSY = (*_SERIALIZATION, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
+_UNWRITABLE = (asyncpg.ReadOnlySQLTransactionError, asyncpg.DiskFullError)
+
+
+def driver_url(url: str) -> str:
+    """The URL as asyncpg reads it, without SQLAlchemy's driver name."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}://{rest}"
+
+
+def safe_url(url: str) -> str:
+    """The URL without its password, for people."""
+    parts = urlsplit(driver_url(url))
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def is_serialization(error: BaseException | None) -> bool:
+    """Whether the server asked to run the transaction once more."""
+    return isinstance(error, _SERIALIZATION)
+
+
+@asynccontextmanager
+async def translating(url: str, timeout: timedelta) -> AsyncIterator[None]:
+    """Give the block ``timeout``, and translate what asyncpg raises in it."""
+    try:
+        async with asyncio.timeout(timeout.total_seconds()):
+            yield
+    except errors.ChattoolError:
+        raise
+    except TimeoutError as error:
+        message = f"{safe_url(url)} did not answer within {timeout.total_seconds():g} s"
+        raise errors.StoreBusy(message) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise translated(error, url) from error
+
+
+def translated(error: Exception, url: str) -> errors.StoreError:
+    """One of our errors for one of asyncpg's."""
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return errors.Conflict(str(error), constraint=error.constraint_name or "")
+    if isinstance(error, _BUSY):
+        return errors.StoreBusy(f"{safe_url(url)}: {error}")
+    if isinstance(error, (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)):
+        return errors.StoreError(f"cannot open {safe_url(url)}: {error}")
+    if isinstance(error, _UNWRITABLE):
+        return errors.StoreReadOnly(f"{safe_url(url)} cannot be written: {error}")
+    if isinstance(error, _UNAVAILABLE):
+        return errors.StoreUnavailable(f"cannot reach {safe_url(url)}: {error}")
+    return errors.StoreError(f"{safe_url(url)}: {error}")

@@ -1,0 +1,331 @@
+"""The SQLite store: one writer thread per process, separate reader threads, several processes per file.
+
+* Every write transaction is ``BEGIN IMMEDIATE``, so a transaction never has to turn from reading to
+  writing, which SQLite refuses at once when another writer was faster.
+* Functions that wait while another commits are committed together, each under a savepoint of its own;
+  the price of a durable commit is paid once for all of them.
+* Waiting for another process's lock is a loop of our own: SQLite's busy time-out backs off so far that
+  a second writing process starves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import queue
+import sqlite3
+import threading
+import time
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+
+from db import errors, sqlite_errors
+from db.clock import SystemClock
+from db.statements import Compiler
+from db.transactions import DEFAULT_TIMEOUT, Connection
+from db.wakeups import Wakeups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy import Executable
+
+    from db.clock import Clock
+    from db.statements import Compiled, Row
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+EVENT_POLL = timedelta(milliseconds=25)
+_READERS = 2
+_BATCH = 64
+# Uneven pauses, so that two processes do not keep step.
+_LOCK_RETRY_SECONDS = (0.0002, 0.0005, 0.0003, 0.0006, 0.0004)
+_compiler = Compiler(sqlite_dialect(paramstyle="qmark"))
+
+
+class SqliteConnection(Connection):
+    """A transaction on a ``sqlite3`` connection."""
+
+    dialect = "sqlite"
+
+    def __init__(self, driver: sqlite3.Connection, clock: Clock, path: Path) -> None:
+        super().__init__(clock.now())
+        self._driver = driver
+        self._path = path
+
+    def rows(self, statement: Executable, **values: object) -> list[Row]:
+        compiled = _compiler(statement)
+        # Read to the end here: rows of RETURNING that are left unread would be lost at the commit.
+        return compiled.rows(self._execute(compiled, values).fetchall())
+
+    def run(self, statement: Executable, **values: object) -> int:
+        return self._execute(_compiler(statement), values).rowcount
+
+    def names(self, statement: Executable) -> frozenset[str]:
+        return _compiler(statement).names
+
+    def run_many(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
+        compiled = _compiler(statement)
+        for each in values:
+            self._execute(compiled, each)
+
+    def _execute(self, compiled: Compiled, values: Mapping[str, object]) -> sqlite3.Cursor:
+        try:
+            return self._driver.execute(compiled.sql, compiled.arguments(values))  # type: ignore[arg-type]
+        except sqlite3.Error as error:
+            raise sqlite_errors.translated(error, self._path) from error
+
+
+class _Work:
+    """One function on its way through a thread."""
+
+    def __init__(self, function: Callable[[Connection], object], loop: asyncio.AbstractEventLoop) -> None:
+        self.function = function
+        self.future: asyncio.Future[object] = loop.create_future()
+        self.started = False
+        self.result: object = None
+        self.error: BaseException | None = None
+        self.notices: list[tuple[str, str]] = []
+
+    def attempt(self, conn: Connection) -> None:
+        """Run the function and keep what it answered or raised."""
+        self.result, self.error, self.notices = None, None, []
+        try:
+            self.result = self.function(conn)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's future
+            self.error = error
+        else:
+            self.notices = conn.notices
+
+
+class _ForeignChanges:
+    """Whether another process has committed since the last look.
+
+    On the writer's connection ``data_version`` changes only by commits of others; reading it costs
+    microseconds. Between two looks lies at least one ``EVENT_POLL``.
+    """
+
+    def __init__(self) -> None:
+        self._version: int | None = None
+        self._looked_at = 0.0
+
+    def seen(self, driver: sqlite3.Connection) -> bool:
+        moment = time.monotonic()
+        if moment - self._looked_at < EVENT_POLL.total_seconds() * 0.9:
+            return False
+        self._looked_at = moment
+        version: int = driver.execute("PRAGMA data_version").fetchone()[0]
+        changed = version != self._version
+        self._version = version
+        return changed
+
+
+class SqliteStore:
+    """A SQLite file, opened. Made by ``db.engine.open_store``."""
+
+    dialect = "sqlite"
+
+    def __init__(
+        self, path: Path, *, clock: Clock | None = None, timeout: timedelta = DEFAULT_TIMEOUT
+    ) -> None:
+        self.path = path
+        self.clock: Clock = clock or SystemClock()
+        self.wakeups = Wakeups(self.clock)
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._writes: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._write_loop, name="chattool-sqlite-writer", daemon=True)
+        ]
+        self._threads += [
+            threading.Thread(target=self._read_loop, name=f"chattool-sqlite-reader-{number}", daemon=True)
+            for number in range(_READERS)
+        ]
+
+    async def __aenter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        # Find an unreadable file here, not at the first use.
+        await self.read(lambda _conn: None)
+        return self
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._writes.put(None)
+        for _ in range(_READERS):
+            self._reads.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    def limited(self, timeout: timedelta) -> SqliteStore:
+        view = object.__new__(SqliteStore)
+        view.__dict__ = {**self.__dict__, "_timeout": timeout}
+        return view
+
+    @property
+    def reserved(self) -> SqliteStore:
+        return self
+
+    async def write(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self._submit(self._writes, lambda conn: function(conn, *args, **kwargs))
+
+    async def read(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self._submit(self._reads, lambda conn: function(conn, *args, **kwargs))
+
+    async def _submit(self, line: queue.SimpleQueue[_Work | None], function: Callable[[Connection], T]) -> T:
+        if self._closed.is_set():
+            message = "the store is closed"
+            raise errors.StoreUnavailable(message)
+        work = _Work(function, self._loop)
+        line.put(work)
+        try:
+            async with asyncio.timeout(self._timeout.total_seconds()):
+                return await work.future  # type: ignore[return-value]
+        except TimeoutError:
+            if work.started:
+                message = f"{self.path} did not answer in time; what this call did is unknown"
+                raise errors.StoreUnavailable(message) from None
+            message = f"{self.path} was busy for too long"
+            raise errors.StoreBusy(message) from None
+
+    def _connect(self) -> sqlite3.Connection:
+        driver = sqlite3.connect(self.path, isolation_level=None, timeout=0, cached_statements=512)
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "temp_store = MEMORY",
+        ):
+            self._until_unlocked(partial(driver.execute, f"PRAGMA {pragma}"))
+        return driver
+
+    def _until_unlocked(self, call: Callable[[], object]) -> None:
+        deadline = time.monotonic() + self._timeout.total_seconds()
+        for pause in itertools.cycle(_LOCK_RETRY_SECONDS):
+            try:
+                call()
+            except sqlite3.OperationalError as error:
+                if not sqlite_errors.is_lock(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(pause)
+            else:
+                return
+
+    def _write_loop(self) -> None:
+        driver: sqlite3.Connection | None = None
+        foreign = _ForeignChanges()
+        open_line = True
+        while open_line:
+            batch = self._next_batch()
+            open_line = None not in batch
+            works = [work for work in batch if work is not None and not work.future.cancelled()]
+            for work in works:
+                work.started = True
+            try:
+                driver = driver or self._connect()
+                if works:
+                    self._commit(driver, works)
+                if self.wakeups.in_use and foreign.seen(driver):
+                    self._loop.call_soon_threadsafe(self.wakeups.publish_all)
+            except BaseException as error:  # noqa: BLE001 - handed to the callers
+                for work in works:
+                    work.error = error
+                if driver is not None and driver.in_transaction:
+                    with suppress(sqlite3.Error):
+                        driver.execute("ROLLBACK")
+            self._answer(works)
+        if driver is not None:
+            driver.close()
+
+    def _next_batch(self) -> list[_Work | None]:
+        """What waits to be committed, at most ``_BATCH``; nothing when nothing came for one poll."""
+        batch = []
+        with suppress(queue.Empty):
+            batch.append(self._writes.get(timeout=EVENT_POLL.total_seconds()))
+            while len(batch) < _BATCH:
+                batch.append(self._writes.get_nowait())
+        return batch
+
+    def _commit(self, driver: sqlite3.Connection, works: list[_Work]) -> None:
+        self._until_unlocked(partial(driver.execute, "BEGIN IMMEDIATE"))
+        for work in works:
+            driver.execute("SAVEPOINT work")
+            work.attempt(SqliteConnection(driver, self.clock, self.path))
+            if not driver.in_transaction:
+                break  # SQLite itself rolled everything back: disk full, I/O error
+            if work.error is not None:
+                driver.execute("ROLLBACK TO work")
+            driver.execute("RELEASE work")
+        else:
+            driver.execute("COMMIT")
+            return
+        if len(works) > 1:
+            # One of them broke the transaction of all; each gets one of its own.
+            for work in works:
+                self._commit_alone(driver, work)
+
+    def _commit_alone(self, driver: sqlite3.Connection, work: _Work) -> None:
+        try:
+            self._commit(driver, [work])
+        except sqlite3.Error as error:
+            work.error = error
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+
+    def _read_loop(self) -> None:
+        driver: sqlite3.Connection | None = None
+        while (work := self._reads.get()) is not None:
+            if work.future.cancelled():
+                continue
+            work.started = True
+            try:
+                if driver is None:
+                    driver = self._connect()
+                self._until_unlocked(partial(self._read_once, driver, work))
+            except BaseException as error:  # noqa: BLE001 - handed to the caller
+                work.error = error
+            self._answer([work])
+        if driver is not None:
+            driver.close()
+
+    def _read_once(self, driver: sqlite3.Connection, work: _Work) -> None:
+        driver.execute("BEGIN")
+        try:
+            work.attempt(SqliteConnection(driver, self.clock, self.path))
+        finally:
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+        if isinstance(work.error, errors.StoreBusy) and isinstance(work.error.__cause__, sqlite3.Error):
+            raise work.error.__cause__
+
+    def _answer(self, works: list[_Work]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
+            self._loop.call_soon_threadsafe(self._resolve, works)
+
+    def _resolve(self, works: list[_Work]) -> None:
+        for work in works:
+            if work.error is None:
+                self.wakeups.publish(work.notices)
+            if work.future.done():
+                continue
+            if work.error is None:
+                work.future.set_result(work.result)
+            else:
+                work.future.set_exception(sqlite_errors.translated(work.error, self.path))

@@ -1,0 +1,291 @@
+"""Templates, their versions and the archives these were made from."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from db import ids
+from db.builds import job_from
+from db.errors import NotFound
+from db.records import Job, Template, TemplateVersion
+from db.states import ProvisionerType
+from db.tables import files, provisioner_jobs, template_versions, templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from db.ids import FileId, JobId, OrganizationId, TemplateId, TemplateVersionId, UserId
+    from db.transactions import Connection
+
+_TEMPLATES = select(*(templates.c[name] for name in Template.__dataclass_fields__))
+_TEMPLATE = _TEMPLATES.where(templates.c.id == bindparam("template"))
+_TEMPLATE_BY_NAME = _TEMPLATES.where(
+    templates.c.organization_id == bindparam("organization"),
+    func.lower(templates.c.name) == func.lower(bindparam("name")),
+    ~templates.c.deleted,
+)
+_LISTED = _TEMPLATES.where(
+    templates.c.organization_id == bindparam("organization"), ~templates.c.deleted
+).order_by(templates.c.name)
+_INSERT_TEMPLATE = insert(templates).values(
+    {
+        c: bindparam(c)
+        for c in ("id", "organization_id", "name", "provisioner", "created_by", "created_at", "updated_at")
+    }
+)
+_ACTIVATE = (
+    update(templates)
+    .where(templates.c.id == bindparam("template"))
+    .values(
+        active_version_id=bindparam("version"),
+        display_name=bindparam("new_display_name"),
+        description=bindparam("new_description"),
+        icon=bindparam("new_icon"),
+        default_ttl_ms=bindparam("new_ttl_ms"),
+        updated_at=bindparam("now"),
+    )
+)
+_VERSIONS = select(*(template_versions.c[name] for name in TemplateVersion.__dataclass_fields__))
+_VERSION = _VERSIONS.where(template_versions.c.id == bindparam("version"))
+_VERSION_BY_JOB = _VERSIONS.where(template_versions.c.job_id == bindparam("job"))
+_VERSIONS_OF = (
+    _VERSIONS.where(template_versions.c.template_id == bindparam("template"))
+    .order_by(template_versions.c.created_at.desc())
+    .limit(bindparam("most"))
+)
+_JOB_OF_VERSION = (
+    select(*(provisioner_jobs.c[name].label(f"job_{name}") for name in Job.__dataclass_fields__))
+    .join(template_versions, template_versions.c.job_id == provisioner_jobs.c.id)
+    .where(template_versions.c.id == bindparam("version"))
+)
+_INSERT_VERSION = insert(template_versions).values(
+    {
+        c: bindparam(c)
+        for c in (
+            "id",
+            "organization_id",
+            "template_id",
+            "name",
+            "message",
+            "job_id",
+            "created_by",
+            "created_at",
+            "updated_at",
+        )
+    }
+)
+_STORE_IMPORT = (
+    update(template_versions)
+    .where(template_versions.c.id == bindparam("version"))
+    .values(
+        readme=bindparam("new_readme"),
+        variables=bindparam("new_variables"),
+        parameters=bindparam("new_parameters"),
+        presets=bindparam("new_presets"),
+        start_cost=bindparam("new_start_cost"),
+        stop_cost=bindparam("new_stop_cost"),
+        has_external_agent=bindparam("external"),
+        updated_at=bindparam("now"),
+    )
+)
+_FILE_BY_HASH = select(files.c.id).where(files.c.hash == bindparam("digest"))
+_INSERT_FILE = insert(files).values({c: bindparam(c) for c in ("id", "hash", "data", "created_at")})
+_FILE = select(files.c.data).where(files.c.id == bindparam("file"))
+
+
+def store_file(conn: Connection, data: bytes) -> FileId:
+    """The id of the archive; the same bytes are stored once."""
+    digest = hashlib.sha256(data).hexdigest()
+    known = conn.scalar(_FILE_BY_HASH, digest=digest)
+    if known is not None:
+        return ids.FileId(known)
+    file_id = ids.FileId(ids.new_id())
+    conn.run(_INSERT_FILE, id=file_id, hash=digest, data=data, created_at=conn.now)
+    return file_id
+
+
+def file(conn: Connection, file_id: FileId) -> bytes:
+    """The bytes of an archive.
+
+    Raises:
+        NotFound: no such file.
+    """
+    data = conn.scalar(_FILE, file=file_id)
+    if data is None:
+        raise NotFound
+    return bytes(data)
+
+
+def create(
+    conn: Connection,
+    *,
+    organization_id: OrganizationId,
+    name: str,
+    provisioner: ProvisionerType,
+    created_by: UserId,
+) -> TemplateId:
+    """The id of a new template without a version.
+
+    Raises:
+        Conflict: the organization has a template of that name.
+    """
+    template_id = ids.TemplateId(ids.new_id())
+    conn.run(
+        _INSERT_TEMPLATE,
+        id=template_id,
+        organization_id=organization_id,
+        name=name,
+        provisioner=provisioner.value,
+        created_by=created_by,
+        created_at=conn.now,
+        updated_at=conn.now,
+    )
+    return template_id
+
+
+def create_version(
+    conn: Connection,
+    *,
+    organization_id: OrganizationId,
+    template_id: TemplateId,
+    name: str,
+    message: str,
+    job_id: JobId,
+    created_by: UserId,
+) -> TemplateVersionId:
+    """The id of a new version, which its import job fills."""
+    version_id = ids.TemplateVersionId(ids.new_id())
+    conn.run(
+        _INSERT_VERSION,
+        id=version_id,
+        organization_id=organization_id,
+        template_id=template_id,
+        name=name,
+        message=message,
+        job_id=job_id,
+        created_by=created_by,
+        created_at=conn.now,
+        updated_at=conn.now,
+    )
+    return version_id
+
+
+def template(conn: Connection, template_id: TemplateId) -> Template:
+    """The template, also a deleted one.
+
+    Raises:
+        NotFound: no such template.
+    """
+    found = conn.record(_template_record, _TEMPLATE, template=template_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def by_name(conn: Connection, organization_id: OrganizationId, name: str) -> Template | None:
+    """The living template of that name, compared without case."""
+    return conn.record(_template_record, _TEMPLATE_BY_NAME, organization=organization_id, name=name)
+
+
+def listed(conn: Connection, organization_id: OrganizationId) -> list[Template]:
+    """The living templates of an organization, by name."""
+    return conn.records(_template_record, _LISTED, organization=organization_id)
+
+
+def version(conn: Connection, version_id: TemplateVersionId) -> TemplateVersion:
+    """The version.
+
+    Raises:
+        NotFound: no such version.
+    """
+    found = conn.record(TemplateVersion, _VERSION, version=version_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def version_of_job(conn: Connection, job_id: JobId) -> TemplateVersion:
+    """The version that an import job fills.
+
+    Raises:
+        NotFound: no such version.
+    """
+    found = conn.record(TemplateVersion, _VERSION_BY_JOB, job=job_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def versions(conn: Connection, template_id: TemplateId, *, limit: int = 25) -> list[TemplateVersion]:
+    """The newest versions of a template, newest first."""
+    return conn.records(TemplateVersion, _VERSIONS_OF, template=template_id, most=limit)
+
+
+def import_job(conn: Connection, version_id: TemplateVersionId) -> Job:
+    """The job that imported a version.
+
+    Raises:
+        NotFound: no such version.
+    """
+    row = conn.first(_JOB_OF_VERSION, version=version_id)
+    if row is None:
+        raise NotFound
+    return job_from(row)
+
+
+def store_import(
+    conn: Connection,
+    version_id: TemplateVersionId,
+    *,
+    readme: str,
+    variables: Sequence[Mapping[str, object]],
+    parameters: Sequence[Mapping[str, object]],
+    presets: Sequence[Mapping[str, object]],
+    start_cost: int | None,
+    stop_cost: int | None,
+    has_external_agent: bool,
+) -> None:
+    """Write what an import found in the version's archive."""
+    conn.run(
+        _STORE_IMPORT,
+        version=version_id,
+        new_readme=readme,
+        new_variables=list(variables),
+        new_parameters=list(parameters),
+        new_presets=list(presets),
+        new_start_cost=start_cost,
+        new_stop_cost=stop_cost,
+        external=has_external_agent,
+        now=conn.now,
+    )
+
+
+def activate(
+    conn: Connection,
+    template_id: TemplateId,
+    version_id: TemplateVersionId,
+    *,
+    display_name: str,
+    description: str,
+    icon: str,
+    default_ttl_ms: int,
+) -> None:
+    """Make a version the one that new builds use, and show the template as that version describes it."""
+    conn.run(
+        _ACTIVATE,
+        template=template_id,
+        version=version_id,
+        new_display_name=display_name,
+        new_description=description,
+        new_icon=icon,
+        new_ttl_ms=default_ttl_ms,
+        now=conn.now,
+    )
+
+
+def _template_record(**values: object) -> Template:
+    provisioner = ProvisionerType(str(values.pop("provisioner")))
+    return Template(**values, provisioner=provisioner)  # type: ignore[arg-type]  # columns carry the fields' types
