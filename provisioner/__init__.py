@@ -1,0 +1,1 @@
+"""Who does the work: the build queue, the runner, the daemon, the reaper and the provisioners."""

@@ -1,0 +1,353 @@
+"""Making builds: every check of a request, then job and build in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal, or_, select
+
+from db import builds, ids, names, templates, workspaces
+from db.errors import Conflict, NotFound, RequestError, Validation
+from db.states import BuildReason, JobStatus, JobType, Transition, job_status
+from db.tables import provisioner_jobs, template_versions, workspace_builds
+from db.tables import templates as template_table
+from db.tables import workspaces as workspace_table
+from provisioner import documents, queue, tags
+from provisioner.parameters import validated
+from quota import ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from db.ids import BuildId, OrganizationId, PresetId, TemplateId, TemplateVersionId, UserId, WorkspaceId
+    from db.records import Build, User
+    from db.statements import Row
+    from db.transactions import Connection
+
+#: Roles that may do everything, that may manage templates, and that may look at everything.
+ADMINISTRATOR = "owner"
+TEMPLATE_ADMINISTRATOR = "template-admin"
+AUDITOR = "auditor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceRequest:
+    """What a new workspace is asked to be."""
+
+    owner_id: UserId
+    organization_id: OrganizationId
+    template_id: TemplateId
+    name: str
+    ttl_ms: int | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    preset_id: PresetId | None = None
+    template_version_id: TemplateVersionId | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """What a build is asked to do."""
+
+    workspace_id: WorkspaceId
+    transition: str
+    reason: BuildReason = BuildReason.INITIATOR
+    template_version_id: TemplateVersionId | None = None
+    use_active_version: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    preset_id: PresetId | None = None
+    state: bytes | None = None
+    """Replaces the provisioner's state; for template managers."""
+    orphan: bool = False
+    """A delete that forgets the state instead of destroying what it names."""
+    idempotency_key: str | None = None
+
+
+_last = workspace_builds.alias("last_build")
+_last_job = provisioner_jobs.alias("last_job")
+_import_job = provisioner_jobs.alias("import_job")
+_newest = (
+    select(func.max(workspace_builds.c.build_number))
+    .where(workspace_builds.c.workspace_id == bindparam("workspace"))
+    .scalar_subquery()
+)
+_version_id = func.coalesce(
+    bindparam("version", type_=template_versions.c.id.type),
+    case(
+        (
+            or_(
+                bindparam("active", type_=template_table.c.require_active_version.type),
+                template_table.c.require_active_version,
+                _last.c.id.is_(None),
+            ),
+            template_table.c.active_version_id,
+        ),
+        else_=_last.c.template_version_id,
+    ),
+)
+_CONTEXT = (
+    select(
+        workspace_table.c.name,
+        workspace_table.c.owner_id,
+        workspace_table.c.organization_id,
+        workspace_table.c.template_id,
+        workspace_table.c.deleted,
+        template_table.c.provisioner,
+        template_versions.c.id.label("version_id"),
+        template_versions.c.template_id.label("version_template_id"),
+        template_versions.c.parameters.label("version_parameters"),
+        template_versions.c.presets.label("version_presets"),
+        *(
+            _import_job.c[c].label(f"import_{c}")
+            for c in ("started_at", "canceled_at", "completed_at", "error")
+        ),
+        _import_job.c.file_id,
+        _import_job.c.tags.label("version_tags"),
+        _last.c.id.label("last_id"),
+        _last.c.build_number.label("last_number"),
+        _last.c.template_version_id.label("last_version_id"),
+        _last.c.preset_id.label("last_preset_id"),
+        _last.c.parameters.label("last_parameters"),
+        *(_last_job.c[c].label(f"last_{c}") for c in ("started_at", "canceled_at", "completed_at", "error")),
+        queue.last_turn(workspace_table.c.organization_id).label("last_turn"),
+        queue.own_turn(workspace_table.c.organization_id).label("own_turn"),
+    )
+    .select_from(workspace_table)
+    .join(template_table, template_table.c.id == workspace_table.c.template_id)
+    .outerjoin(_last, and_(_last.c.workspace_id == workspace_table.c.id, _last.c.build_number == _newest))
+    .outerjoin(_last_job, _last_job.c.id == _last.c.job_id)
+    .outerjoin(template_versions, template_versions.c.id == _version_id)
+    .outerjoin(_import_job, _import_job.c.id == template_versions.c.job_id)
+    .where(workspace_table.c.id == bindparam("workspace"))
+)
+_PREVIOUS_STATE = (
+    select(workspace_builds.c.state).where(workspace_builds.c.id == bindparam("previous")).scalar_subquery()
+)
+_INSERT_BUILD = insert(workspace_builds).values(
+    id=bindparam("build"),
+    workspace_id=bindparam("workspace"),
+    build_number=bindparam("build_number"),
+    transition=bindparam("transition"),
+    reason=bindparam("reason"),
+    template_version_id=bindparam("version"),
+    preset_id=bindparam("preset"),
+    parameters=bindparam("parameters"),
+    initiator_id=bindparam("initiator"),
+    job_id=bindparam("job"),
+    # A build that fails early still carries what the last one left.
+    state=func.coalesce(
+        bindparam("state", type_=LargeBinary()), _PREVIOUS_STATE, literal(b"", LargeBinary())
+    ),
+    idempotency_key=bindparam("idempotency_key"),
+    created_at=bindparam("now"),
+    updated_at=bindparam("now"),
+)
+_INSERTS = (queue.INSERT_JOB, _INSERT_BUILD)
+_BY_KEY = select(workspace_builds.c.id).where(
+    workspace_builds.c.idempotency_key == bindparam("idempotency_key")
+)
+
+
+def create_workspace(
+    conn: Connection, initiator: User, request: WorkspaceRequest
+) -> tuple[WorkspaceId, BuildId]:
+    """A new workspace and its first build, a start; with a known idempotency key those made before.
+
+    Raises:
+        RequestError: 404 no such template, 400 bad name or parameters, 409 name taken.
+    """
+    known = _build_with_key(conn, request.idempotency_key)
+    if known is not None:
+        return builds.build(conn, known).workspace_id, known
+    template = templates.template(conn, request.template_id)
+    if template.deleted or template.organization_id != request.organization_id:
+        raise NotFound
+    if request.owner_id != initiator.id and ADMINISTRATOR not in initiator.roles:
+        raise NotFound
+    if not names.is_valid(request.name):
+        rule = Validation(field="name", detail=f"A name has {names.RULE}.")
+        raise RequestError(400, f"Invalid workspace name {request.name!r}.", validations=[rule])
+    workspace_id = workspaces.create(
+        conn,
+        owner_id=request.owner_id,
+        organization_id=request.organization_id,
+        template_id=request.template_id,
+        name=request.name,
+        ttl_ms=request.ttl_ms,
+    )
+    ledger.open_account(conn, workspace_id)
+    build_id = create_build(
+        conn,
+        initiator,
+        BuildRequest(
+            workspace_id=workspace_id,
+            transition=Transition.START,
+            template_version_id=request.template_version_id,
+            use_active_version=True,
+            parameters=request.parameters,
+            preset_id=request.preset_id,
+            idempotency_key=request.idempotency_key,
+        ),
+    )
+    return workspace_id, build_id
+
+
+def create_build(conn: Connection, initiator: User, request: BuildRequest) -> BuildId:
+    """A new build in line for a daemon; with a known idempotency key the one made before.
+
+    Raises:
+        RequestError: the first check of ``spec`` order that fails; nothing is written then.
+        Conflict: another request made a build of this workspace, or with this key, at the same moment; see
+            ``refusal``.
+    """
+    known = _build_with_key(conn, request.idempotency_key)
+    if known is not None:
+        return known
+    transition = _transition(request.transition)
+    row = conn.first(
+        _CONTEXT,
+        workspace=request.workspace_id,
+        version=request.template_version_id,
+        active=request.use_active_version,
+        owner=initiator.id,
+    )
+    _check_access(row, initiator, request, transition)
+    assert row is not None  # noqa: S101 - checked above
+    _check_version(row, request)
+    preset = _preset(row, request)
+    parameters, validations = validated(
+        [documents.parameter_from(document) for document in row.version_parameters],
+        {**(preset.get("parameters", {}) if preset else {}), **request.parameters},
+        row.last_parameters or {},
+        first_build=row.last_id is None,
+        transition=transition,
+    )
+    if validations:
+        message = f'Unable to validate parameter "{validations[0].field}"'
+        raise RequestError(400, message, detail=validations[0].detail, validations=validations)
+    if row.last_id is not None and _status(row, "last").active:
+        raise active_build()
+    return _insert(conn, initiator, request, row, transition=transition, parameters=parameters)
+
+
+def active_build() -> RequestError:
+    """The refusal of a second build at the same time."""
+    return RequestError(409, "A workspace build is already active.")
+
+
+def refusal(conflict: Conflict) -> Exception:
+    """What the loser of a race is told: a lost build number is the same as an active build."""
+    if conflict.constraint == "uq_workspace_builds_workspace_id_build_number":
+        return active_build()
+    return conflict
+
+
+def is_repeat(conflict: Conflict) -> bool:
+    """Whether another request with the same idempotency key was faster: ask again, and it is found."""
+    return conflict.constraint == "uq_workspace_builds_idempotency_key"
+
+
+def _insert(
+    conn: Connection,
+    initiator: User,
+    request: BuildRequest,
+    row: Row,
+    *,
+    transition: Transition,
+    parameters: Mapping[str, str],
+) -> BuildId:
+    build_id, job_id = ids.BuildId(ids.new_id()), ids.JobId(ids.new_id())
+    job_tags = tags.job_tags(row.version_tags, row.owner_id)
+    conn.run_all(
+        _INSERTS,
+        job=job_id,
+        now=conn.now,
+        organization=row.organization_id,
+        initiator=initiator.id,
+        job_type=JobType.WORKSPACE_BUILD.value,
+        provisioner=row.provisioner,
+        file=row.file_id,
+        job_input={"workspace_build_id": str(build_id)},
+        job_tags=job_tags,
+        turn=max(row.last_turn or 0, row.own_turn or 0),
+        build=build_id,
+        workspace=request.workspace_id,
+        build_number=(row.last_number or 0) + 1,
+        transition=transition.value,
+        reason=request.reason.value,
+        version=row.version_id,
+        preset=request.preset_id or (row.last_preset_id if row.last_version_id == row.version_id else None),
+        parameters=dict(parameters),
+        state=b"" if request.orphan else request.state,
+        previous=row.last_id,
+        idempotency_key=request.idempotency_key,
+    )
+    queue.posted(conn, row.organization_id, row.provisioner, job_tags)
+    conn.notify(builds.topic(build_id))
+    return build_id
+
+
+def _build_with_key(conn: Connection, key: str | None) -> BuildId | None:
+    return None if key is None else conn.scalar(_BY_KEY, idempotency_key=key)
+
+
+def _transition(value: str) -> Transition:
+    try:
+        return Transition(value)
+    except ValueError:
+        raise RequestError(400, f'Transition "{value}" not supported.') from None
+
+
+def _check_access(row: Row | None, initiator: User, request: BuildRequest, transition: Transition) -> None:
+    if row is None:
+        raise NotFound
+    if row.owner_id != initiator.id and ADMINISTRATOR not in initiator.roles:
+        if AUDITOR not in initiator.roles:
+            raise NotFound
+        action = "delete" if transition is Transition.DELETE else "update"
+        raise RequestError(403, f"You do not have permission to {action} this workspace.")
+    if row.deleted:
+        raise RequestError(410, f"Workspace {row.name!r} was deleted.")
+    if request.orphan and transition is not Transition.DELETE:
+        raise RequestError(400, "Orphan is only permitted when deleting a workspace.")
+    if request.orphan and request.state is not None:
+        raise RequestError(400, "Orphan and a custom state exclude each other.")
+    custom_state = request.orphan or request.state is not None
+    if custom_state and not {ADMINISTRATOR, TEMPLATE_ADMINISTRATOR} & set(initiator.roles):
+        raise RequestError(403, "Only template managers may provide custom state")
+
+
+def _check_version(row: Row, request: BuildRequest) -> None:
+    if row.version_id is None:
+        if request.template_version_id is None:
+            raise RequestError(400, "The template has no active version; push one that imports.")
+        raise RequestError(400, "template version does not exist")
+    if row.version_template_id != row.template_id:
+        raise RequestError(400, "template version doesn't match template")
+    status = _status(row, "import")
+    if status.active:
+        message = f"The provided template version is {status}. Wait for it to complete importing!"
+        raise RequestError(406, message)
+    if status is not JobStatus.SUCCEEDED:
+        message = f"The provided template version has failed to import: {row.import_error or status}"
+        raise RequestError(400, message)
+
+
+def _preset(row: Row, request: BuildRequest) -> Mapping[str, Mapping[str, str]] | None:
+    if request.preset_id is None:
+        return None
+    presets: Sequence[Mapping[str, Mapping[str, str]]] = row.version_presets
+    for preset in presets:
+        if preset["id"] == str(request.preset_id):
+            return preset
+    unknown = Validation(
+        field="template_version_preset_id", detail="The template version has no such preset."
+    )
+    raise RequestError(400, "Unknown preset.", validations=[unknown])
+
+
+def _status(row: Row, prefix: str) -> JobStatus:
+    return job_status(
+        **{c: getattr(row, f"{prefix}_{c}") for c in ("started_at", "canceled_at", "completed_at", "error")}
+    )

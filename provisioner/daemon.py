@@ -1,0 +1,203 @@
+"""The provisioner daemon: takes jobs while a slot is free, runs each on its own, and ends as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from db.errors import StoreBusy, StoreUnavailable
+from db.ids import new_id
+from provisioner import tags
+from provisioner.acquirer import Acquirer, Domain
+from provisioner.runner import Runner
+from provisioner.sources import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
+
+    from db.ids import DaemonId, OrganizationId
+    from provisioner.client import StoreClient
+    from provisioner.jobs import Claim
+    from provisioner.protocol import Provisioner
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """Up to ``daemon_slots`` jobs at once, each with a lease and a heartbeat of its own.
+
+    ``run`` goes on until ``drain`` or ``cancel`` is called; then it returns when the last job has ended.
+    """
+
+    def __init__(
+        self,
+        client: StoreClient,
+        provisioners: Iterable[Provisioner],
+        *,
+        organization_id: OrganizationId,
+        name: str,
+        version: str,
+        daemon_tags: Mapping[str, str] = tags.UNTAGGED,
+        acquirer: Acquirer | None = None,
+    ) -> None:
+        self._client = client
+        self._clock = client.clock
+        self._settings = client.settings
+        self._provisioners = {provisioner.type: provisioner for provisioner in provisioners}
+        self._domain = Domain(
+            organization_id=organization_id,
+            provisioners=frozenset(kind.value for kind in self._provisioners),
+            tags=daemon_tags,
+        )
+        self._name = name
+        self._version = version
+        self._acquirer = acquirer
+        self._sources = Sources()
+        self._runners: dict[Runner, asyncio.Task[None]] = {}
+        self._slot_freed = asyncio.Event()
+        self._ending = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Set when the daemon is registered and looks for work."""
+
+    @property
+    def active(self) -> int:
+        """How many jobs it runs now."""
+        return len(self._runners)
+
+    def drain(self) -> None:
+        """Take no more jobs and finish those that run, at most for the drain limit."""
+        self._ending.set()
+
+    def cancel(self) -> None:
+        """Take no more jobs and end those that run: handed back, or interrupted when it is too late for that."""
+        self._ending.set()
+        for runner in self._runners:
+            runner.close()
+
+    async def run(self) -> None:
+        """Register, then work until told to end."""
+        daemon_id = await self._client.register(
+            self._domain.organization_id,
+            self._name,
+            self._version,
+            sorted(self._domain.provisioners),
+            self._domain.tags,
+        )
+        tasks = [
+            asyncio.create_task(self._refresh(daemon_id), name="chattool-daemon-refresh"),
+            asyncio.create_task(self._work(daemon_id), name="chattool-daemon-acquire"),
+        ]
+        try:
+            self.ready.set()
+            ended = asyncio.create_task(self._ending.wait())
+            await asyncio.wait({ended, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            for task in tasks:
+                if task.done() and not task.cancelled():
+                    task.result()  # a mistake of ours ends the daemon, loudly
+        finally:
+            await self._end(tasks)
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        tasks[1].cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await tasks[1]
+        try:
+            if not await self._all_ended(self._settings.drain_limit):
+                self.cancel()
+                await self._all_ended(None)
+        except asyncio.CancelledError:
+            self.cancel()
+            await self._all_ended(None)
+            raise
+        finally:
+            tasks[0].cancel()
+            self._sources.close()
+
+    async def _all_ended(self, limit: timedelta | None) -> bool:
+        started = self._clock.monotonic()
+        while self._runners:
+            left = None if limit is None else limit - (self._clock.monotonic() - started)
+            self._slot_freed.clear()
+            if not await self._clock.wait(self._slot_freed, left):
+                return False
+        return True
+
+    async def _refresh(self, daemon_id: DaemonId) -> None:
+        while True:
+            await self._clock.sleep(self._settings.daemon_refresh)
+            with suppress(StoreBusy, StoreUnavailable):
+                await self._client.seen(daemon_id)
+
+    async def _work(self, daemon_id: DaemonId) -> None:
+        if self._acquirer is not None:
+            await self._acquire(daemon_id, self._acquirer)
+            return
+        acquirer = Acquirer(self._client.store.wakeups, self._clock, self._settings.acquire_poll)
+        with acquirer.open():
+            await self._acquire(daemon_id, acquirer)
+
+    async def _acquire(self, daemon_id: DaemonId, acquirer: Acquirer) -> None:
+        while True:
+            while len(self._runners) >= self._settings.daemon_slots:
+                self._slot_freed.clear()
+                await self._clock.wait(self._slot_freed, None)
+            asking = _Asking(self._client, daemon_id, self._domain)
+            claim = await acquirer.acquire(self._domain, asking)
+            self._start(claim)
+
+    def _start(self, claim: Claim) -> None:
+        log.info(
+            "claimed a job",
+            extra={
+                "action": "claim",
+                "job_id": str(claim.fence.job_id),
+                "attempt": claim.fence.attempt,
+                "daemon_id": str(claim.fence.worker_id),
+            },
+        )
+        runner = Runner(self._client, claim, self._provisioners, self._sources)
+        task = asyncio.create_task(runner.run(), name=f"chattool-job-{claim.fence.job_id}")
+        self._runners[runner] = task
+        task.add_done_callback(lambda done: self._ended(runner, done))
+
+    def _ended(self, runner: Runner, task: asyncio.Task[None]) -> None:
+        del self._runners[runner]
+        self._slot_freed.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a runner failed", exc_info=task.exception(), extra={"action": "run"})
+
+
+class _Asking:
+    """One request for a job; asked again with the same id when the answer was lost, so no attempt is spent."""
+
+    def __init__(self, client: StoreClient, daemon_id: DaemonId, domain: Domain) -> None:
+        self._client = client
+        self._daemon_id = daemon_id
+        self._domain = domain
+        self._request_id = new_id()
+        self._unanswered = False
+
+    async def __call__(self) -> Claim | None:
+        pause, longest = self._client.settings.retry_backoff
+        while True:
+            try:
+                claim = await self._client.claim(
+                    worker_id=self._daemon_id,
+                    organization_id=self._domain.organization_id,
+                    provisioners=sorted(self._domain.provisioners),
+                    daemon_tags=self._domain.tags,
+                    request_id=self._request_id,
+                    repeated=self._unanswered,
+                )
+            except (StoreBusy, StoreUnavailable) as error:
+                log.warning("could not ask for work: %s", error, extra={"action": "claim"})
+                self._unanswered = True
+                await self._client.clock.sleep(pause)
+                pause = min(pause * 2, longest)
+            else:
+                self._unanswered = False
+                return claim

@@ -1,0 +1,119 @@
+"""The heartbeat of a running job, and the signals it gives its runner."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from db.errors import LeaseLost, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from provisioner.client import JobClient
+    from provisioner.jobs import Fence
+
+log = logging.getLogger(__name__)
+
+
+class Signals:
+    """What a runner has to hear while a provisioner works."""
+
+    def __init__(self) -> None:
+        self.interrupt = asyncio.Event()
+        """Stop politely; given to the provisioner."""
+        self.kill = asyncio.Event()
+        """The time for politeness is over."""
+        self.canceled = False
+        self.closing = False
+        self.lost = False
+
+    def cancel(self) -> None:
+        """Somebody cancelled the job."""
+        self.canceled = True
+        self.interrupt.set()
+
+    def close(self) -> None:
+        """The daemon shuts down."""
+        self.closing = True
+        self.interrupt.set()
+
+    def lose(self) -> None:
+        """Another attempt owns the job, or soon may: nothing more may be written."""
+        self.lost = True
+        self.interrupt.set()
+        self.kill.set()
+
+
+class Heartbeat:
+    """Renews the lease of one job and fences its runner off when it cannot.
+
+    It runs on its own task and connection, and goes on while a cancel is carried out. When no renewal landed, counted
+    from the start of the last good call, the provisioner is interrupted at half the lease and killed at five sixths of
+    it, so that it is dead before the lease ends.
+    """
+
+    def __init__(
+        self, client: JobClient, fence: Fence, signals: Signals, checkpoint: Callable[[], bytes | None]
+    ) -> None:
+        self._client = client
+        self._clock = client.clock
+        self._settings = client.settings
+        self._fence = fence
+        self._signals = signals
+        self._checkpoint = checkpoint
+        self._renewed_at = self._clock.monotonic()
+        self._canceled_at: timedelta | None = None
+
+    async def run(self) -> None:
+        """Beat until cancelled or the lease is lost."""
+        watch = asyncio.create_task(self._watch(), name="chattool-lease-watch")
+        try:
+            with self._client.cancels(self._fence.job_id) as cancels:
+                while not self._signals.lost:
+                    # A wake-up may be a cancel, and the beat brings it.
+                    await cancels.wait(self._settings.heartbeat_interval)
+                    await self._beat()
+        finally:
+            watch.cancel()
+
+    async def _beat(self) -> None:
+        started = self._clock.monotonic()
+        try:
+            beat = await self._client.heartbeat(self._fence, self._checkpoint())
+        except LeaseLost:
+            self._signals.lose()
+        except StoreError as error:
+            log.warning(
+                "could not renew the lease: %s",
+                error,
+                extra={
+                    "action": "heartbeat",
+                    "job_id": str(self._fence.job_id),
+                    "attempt": self._fence.attempt,
+                },
+            )
+            await self._clock.sleep(self._settings.retry_backoff[0])
+        else:
+            self._renewed_at = started
+            if beat.canceled and not self._signals.canceled:
+                self._canceled_at = self._clock.monotonic()
+                self._signals.cancel()
+
+    async def _watch(self) -> None:
+        """Hold the runner to the lease and to the patience for a cancel, whatever the beats do."""
+        lease = self._settings.job_lease
+        while True:
+            silent = self._clock.monotonic() - self._renewed_at
+            if silent >= lease * 5 / 6:
+                self._signals.lose()
+                return
+            if silent >= lease / 2:
+                self._signals.interrupt.set()
+            if self._canceled_at is not None and (
+                self._clock.monotonic() - self._canceled_at >= self._settings.force_cancel
+            ):
+                self._signals.kill.set()
+            await self._clock.sleep(lease / 12)

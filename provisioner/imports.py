@@ -1,0 +1,113 @@
+"""Template versions: uploading one, and storing what its import found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, update
+
+from db import ids, names, templates
+from db.errors import RequestError, Validation
+from db.ids import new_id
+from db.states import JobType, ProvisionerType
+from db.tables import provisioner_jobs
+from provisioner import documents, queue, tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from db.ids import JobId, OrganizationId, TemplateVersionId, UserId
+    from db.transactions import Connection
+    from provisioner.jobs import Imported
+
+_SET_INPUT = (
+    update(provisioner_jobs)
+    .where(provisioner_jobs.c.id == bindparam("job"))
+    .values(input=bindparam("job_input"))
+)
+
+
+def push(
+    conn: Connection,
+    *,
+    organization_id: OrganizationId,
+    initiator_id: UserId,
+    name: str,
+    archive: bytes,
+    provisioner: ProvisionerType,
+    message: str = "",
+    version_tags: Mapping[str, str] | None = None,
+) -> tuple[TemplateVersionId, JobId]:
+    """A new version of the template of that name, and the job that imports it; the template is made when missing.
+
+    The version becomes active when its import succeeds; until then builds go on with the one before.
+
+    Raises:
+        RequestError: 400 for a bad name, or a template of another provisioner.
+    """
+    if not names.is_valid(name):
+        rule = Validation(field="name", detail=f"A name has {names.RULE}.")
+        raise RequestError(400, f"Invalid template name {name!r}.", validations=[rule])
+    known = templates.by_name(conn, organization_id, name)
+    if known is not None and known.provisioner is not provisioner:
+        message = f"Template {name!r} is built by {known.provisioner}, not by {provisioner}; push under another name."
+        raise RequestError(400, message)
+    template_id = (
+        known.id
+        if known is not None
+        else templates.create(
+            conn, organization_id=organization_id, name=name, provisioner=provisioner, created_by=initiator_id
+        )
+    )
+    job_id = queue.post(
+        conn,
+        job_type=JobType.TEMPLATE_VERSION_IMPORT,
+        organization_id=organization_id,
+        initiator_id=initiator_id,
+        provisioner=provisioner,
+        file_id=templates.store_file(conn, archive),
+        job_input={},
+        job_tags=tags.job_tags(version_tags or {}, initiator_id),
+    )
+    version_id = templates.create_version(
+        conn,
+        organization_id=organization_id,
+        template_id=template_id,
+        name=f"v-{new_id().hex[:8]}",
+        message=message,
+        job_id=job_id,
+        created_by=initiator_id,
+    )
+    conn.run(_SET_INPUT, job=job_id, job_input={"template_version_id": str(version_id)})
+    return version_id, job_id
+
+
+def store(conn: Connection, job_id: JobId, imported: Imported) -> None:
+    """Write what a successful import found, and make the version its template's active one."""
+    version = templates.version_of_job(conn, job_id)
+    parsed = imported.parsed
+    agents = [agent for resource in imported.start.resources for agent in resource.agents]
+    templates.store_import(
+        conn,
+        version.id,
+        readme=parsed.readme,
+        variables=[documents.to_document(variable) for variable in parsed.variables],
+        parameters=[documents.to_document(parameter) for parameter in imported.start.parameters],
+        presets=[
+            {"id": str(ids.PresetId(new_id())), **documents.to_document(preset)}
+            for preset in imported.start.presets
+        ],
+        start_cost=imported.start.cost,
+        stop_cost=imported.stop.cost,
+        has_external_agent=any(agent.external for agent in agents),
+    )
+    if version.template_id is not None:
+        templates.activate(
+            conn,
+            version.template_id,
+            version.id,
+            display_name=parsed.display_name,
+            description=parsed.description,
+            icon=parsed.icon,
+            default_ttl_ms=round(parsed.ttl.total_seconds() * 1000) if parsed.ttl else 0,
+        )

@@ -1,0 +1,1 @@
+"""The provisioners, one module each; imported where one is asked for."""

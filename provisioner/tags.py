@@ -1,0 +1,66 @@
+"""Tags decide which daemon may take which job. One rule, for the claim and for the wake-up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Boolean, bindparam, case
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ColumnElement
+
+from db.tables import provisioner_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+UNTAGGED: Mapping[str, str] = {"owner": "", "scope": "organization"}
+
+
+def job_tags(tags: Mapping[str, str], user_id: object) -> dict[str, str]:
+    """The tags of a job: those of its template version, with the scope made explicit."""
+    if tags.get("scope") == "user":
+        return {**tags, "owner": str(user_id)}
+    return {**tags, "scope": "organization", "owner": ""}
+
+
+def matches(job: Mapping[str, str], daemon: Mapping[str, str]) -> bool:
+    """Whether a daemon with these tags may take a job with those.
+
+    A job without tags of its own needs a daemon without; any other needs its tags among the daemon's.
+    """
+    if job == UNTAGGED:
+        return daemon == UNTAGGED
+    return job.items() <= daemon.items()
+
+
+class _Subset(ColumnElement[bool]):
+    """Whether the job's tags are among the daemon's, in the words of each database."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(_Subset, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+def _subset_on_postgresql(_element: _Subset, compiler: SQLCompiler, **kw: object) -> str:
+    return compiler.process(_JOB_TAGS.op("<@")(_DAEMON_TAGS), **kw)
+
+
+@compiles(_Subset, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator]
+def _subset_on_sqlite(_element: _Subset, compiler: SQLCompiler, **kw: object) -> str:
+    job = compiler.process(_JOB_TAGS, **kw)
+    daemon = compiler.process(_DAEMON_TAGS, **kw)
+    return (
+        f"NOT EXISTS (SELECT 1 FROM json_each({job}) AS wanted WHERE NOT EXISTS "
+        f"(SELECT 1 FROM json_each({daemon}) AS had WHERE had.key = wanted.key AND had.value = wanted.value))"
+    )
+
+
+_JOB_TAGS = provisioner_jobs.c.tags
+_DAEMON_TAGS = bindparam("daemon_tags", type_=provisioner_jobs.c.tags.type)
+_IS_UNTAGGED = _JOB_TAGS == bindparam("untagged", UNTAGGED, type_=provisioner_jobs.c.tags.type)
+#: The same rule as ``matches``, for the claim; takes ``daemon_tags`` and ``daemon_untagged``.
+MATCHES: ColumnElement[bool] = case(
+    (_IS_UNTAGGED, bindparam("daemon_untagged", type_=Boolean())), else_=_Subset()
+).is_(True)
