@@ -136,6 +136,11 @@ class FakeClock:
         self._now = target
 
 
+def pause(duration: timedelta) -> None:
+    """Hold the calling thread, never the one of an event loop."""
+    time.sleep(duration.total_seconds())
+
+
 def jittered(duration: timedelta, spread: float = 0.2) -> timedelta:
     """``duration``, longer or shorter by up to ``spread`` of it, so that pollers do not march in step."""
     return duration * random.uniform(1 - spread, 1 + spread)  # noqa: S311 - no secret

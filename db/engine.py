@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import column, select, table
+from sqlalchemy import Text, column, select, table
 
 from db import errors
 from db.sqlite import SqliteStore
@@ -15,10 +15,12 @@ from db.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from sqlalchemy import Select
+
     from db.clock import Clock
     from db.transactions import Connection, Store
 
-_VERSION = select(column("version_num")).select_from(table("alembic_version"))
+_VERSION: Select[str] = select(column("version_num", Text)).select_from(table("alembic_version"))
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 import asyncpg
@@ -24,11 +24,14 @@ from db.wakeups import Wakeups
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from datetime import timedelta
 
     from sqlalchemy import Executable
 
     from db.clock import Clock
     from db.statements import Row
+
+    Driver = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +39,7 @@ T = TypeVar("T")
 _POOL_SIZE = 10
 _RESERVED_SIZE = 2
 _ATTEMPTS = 3
-_compiler = Compiler(PGDialect_asyncpg(paramstyle="numeric_dollar"))
+_compiler = Compiler(PGDialect_asyncpg(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call]
 
 
 class PostgresConnection(Connection):
@@ -44,7 +47,7 @@ class PostgresConnection(Connection):
 
     dialect = "postgresql"
 
-    def __init__(self, driver: asyncpg.Connection, clock: Clock, url: str) -> None:
+    def __init__(self, driver: Driver, clock: Clock, url: str) -> None:
         super().__init__(clock.now())
         self._driver = driver
         self._url = url
@@ -137,7 +140,7 @@ class PostgresStore:
                     await driver.execute("BEGIN")
                     conn = PostgresConnection(driver, self.clock, self.url)
                     try:
-                        result = await greenlet_spawn(function, conn, *args, **kwargs)
+                        result = await greenlet_spawn(partial(function, conn, *args, **kwargs))
                     except BaseException as error:
                         await _roll_back(driver, error)
                         raise
@@ -155,12 +158,11 @@ class PostgresStore:
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         async with self._connection() as driver:
-            return await greenlet_spawn(
-                function, PostgresConnection(driver, self.clock, self.url), *args, **kwargs
-            )
+            conn = PostgresConnection(driver, self.clock, self.url)
+            return await greenlet_spawn(partial(function, conn, *args, **kwargs))
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def _connection(self) -> AsyncIterator[Driver]:
         """A connection that is thrown away when it was cancelled or broke inside a statement."""
         async with postgres_errors.translating(self.url, self._timeout):
             driver = await self._pool.acquire()
@@ -178,7 +180,7 @@ class PostgresStore:
                 await self._pool.release(driver)
 
 
-async def _roll_back(driver: asyncpg.Connection, error: BaseException) -> None:
+async def _roll_back(driver: Driver, error: BaseException) -> None:
     # After a cancellation the connection is thrown away, which rolls back too.
     if isinstance(error, Exception) and not driver.is_closed():
         await driver.execute("ROLLBACK")

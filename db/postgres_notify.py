@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CHANNEL = "chattool"
-_SEND = f"SELECT pg_notify('{_CHANNEL}', payload) FROM unnest($1::text[]) AS payload"
+_SEND = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload"
 _ROUND_TRIP = timedelta(seconds=30)
 _RECONNECT = (timedelta(milliseconds=50), timedelta(seconds=10))
 _CALL_TIMEOUT_SECONDS = 5.0
@@ -113,7 +113,9 @@ class Listener:
             self._posted.clear()
             outgoing, self._outgoing = self._outgoing, []
             if outgoing:
-                await driver.execute(_SEND, [self._packed(notice) for notice in dict.fromkeys(outgoing)])
+                await driver.execute(
+                    _SEND, _CHANNEL, [self._packed(notice) for notice in dict.fromkeys(outgoing)]
+                )
             if self._elapsed.monotonic() - last >= _ROUND_TRIP:
                 await self._synchronize(driver)
                 last = self._elapsed.monotonic()

@@ -15,15 +15,14 @@ import itertools
 import queue
 import sqlite3
 import threading
-import time
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
+from db import clock as clocks
 from db import errors, sqlite_errors
 from db.clock import SystemClock
 from db.statements import Compiler
@@ -32,6 +31,7 @@ from db.wakeups import Wakeups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from sqlalchemy import Executable
 
@@ -45,7 +45,8 @@ EVENT_POLL = timedelta(milliseconds=25)
 _READERS = 2
 _BATCH = 64
 # Uneven pauses, so that two processes do not keep step.
-_LOCK_RETRY_SECONDS = (0.0002, 0.0005, 0.0003, 0.0006, 0.0004)
+_LOCK_RETRY = tuple(timedelta(microseconds=each) for each in (200, 500, 300, 600, 400))
+_elapsed = SystemClock()
 _compiler = Compiler(sqlite_dialect(paramstyle="qmark"))
 
 
@@ -77,7 +78,7 @@ class SqliteConnection(Connection):
 
     def _execute(self, compiled: Compiled, values: Mapping[str, object]) -> sqlite3.Cursor:
         try:
-            return self._driver.execute(compiled.sql, compiled.arguments(values))  # type: ignore[arg-type]
+            return self._driver.execute(compiled.sql, compiled.arguments(values))
         except sqlite3.Error as error:
             raise sqlite_errors.translated(error, self._path) from error
 
@@ -113,11 +114,11 @@ class _ForeignChanges:
 
     def __init__(self) -> None:
         self._version: int | None = None
-        self._looked_at = 0.0
+        self._looked_at = timedelta()
 
     def seen(self, driver: sqlite3.Connection) -> bool:
-        moment = time.monotonic()
-        if moment - self._looked_at < EVENT_POLL.total_seconds() * 0.9:
+        moment = _elapsed.monotonic()
+        if moment - self._looked_at < EVENT_POLL * 0.9:
             return False
         self._looked_at = moment
         version: int = driver.execute("PRAGMA data_version").fetchone()[0]
@@ -217,14 +218,14 @@ class SqliteStore:
         return driver
 
     def _until_unlocked(self, call: Callable[[], object]) -> None:
-        deadline = time.monotonic() + self._timeout.total_seconds()
-        for pause in itertools.cycle(_LOCK_RETRY_SECONDS):
+        deadline = _elapsed.monotonic() + self._timeout
+        for pause in itertools.cycle(_LOCK_RETRY):
             try:
                 call()
             except sqlite3.OperationalError as error:
-                if not sqlite_errors.is_lock(error) or time.monotonic() > deadline:
+                if not sqlite_errors.is_lock(error) or _elapsed.monotonic() > deadline:
                     raise
-                time.sleep(pause)
+                clocks.pause(pause)
             else:
                 return
 

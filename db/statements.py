@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import literal_column, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy import Dialect, Executable
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -52,10 +52,10 @@ class Compiled:
             for name in self._names
             if name in compiled.binds
         }
-        columns = getattr(statement, "selected_columns", None) or getattr(statement, "exported_columns", ())
+        columns: Any = getattr(statement, "exported_columns", ())
         self.returns_rows = bool(columns)
         keys = [column.key for column in columns]
-        self._row: Any = namedtuple("Row", keys) if keys else None  # type: ignore[misc]  # noqa: PYI024 - made at run time
+        self._row: Any = namedtuple("Row", keys) if keys else None  # noqa: PYI024 - made at run time
         results = [_result_processor(column.type, dialect) for column in columns]
         self._results = results if any(results) else None
 
@@ -81,7 +81,7 @@ class Compiled:
             arguments.append(process(value) if process is not None else value)
         return arguments
 
-    def rows(self, records: Sequence[Sequence[object]]) -> list[Row]:
+    def rows(self, records: Iterable[Iterable[object]]) -> list[Row]:
         """The driver's records as rows with attributes."""
         make = self._row._make
         if self._results is None:

@@ -80,16 +80,16 @@ class Json(UserDefinedType[Any]):
         return lambda value: None if value is None else json.loads(value)
 
 
-@compiles(Timestamp, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(Timestamp, "postgresql")
 def _timestamp_on_postgresql(_type: Timestamp, _compiler: TypeCompiler, **_kw: object) -> str:
     return "TIMESTAMP WITH TIME ZONE"
 
 
-@compiles(Id, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(Id, "postgresql")
 def _id_on_postgresql(_type: Id, _compiler: TypeCompiler, **_kw: object) -> str:
     return "UUID"
 
 
-@compiles(Json, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(Json, "postgresql")
 def _json_on_postgresql(_type: Json, _compiler: TypeCompiler, **_kw: object) -> str:
     return "JSONB"

@@ -49,8 +49,8 @@ class _Place:
 class Acquirer:
     """The parking place of one process. A post wakes one daemon that may take the job.
 
-    A post that comes while a daemon is asking the database makes it ask again, and a daemon that got a job wakes
-    the next one, since more may be waiting. A lost wake-up costs one poll.
+    A post that comes while a daemon is asking the database makes it ask again, and a daemon that got a
+    job wakes the next one, since more may be waiting. A lost wake-up costs one poll.
     """
 
     def __init__(self, wakeups: Wakeups, clock: Clock, poll: timedelta) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal, or_, select
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from db.ids import BuildId, OrganizationId, PresetId, TemplateId, TemplateVersionId, UserId, WorkspaceId
-    from db.records import Build, User
     from db.statements import Row
     from db.transactions import Connection
 
@@ -29,6 +28,14 @@ if TYPE_CHECKING:
 ADMINISTRATOR = "owner"
 TEMPLATE_ADMINISTRATOR = "template-admin"
 AUDITOR = "auditor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initiator:
+    """Who asks for a build."""
+
+    id: UserId
+    roles: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +157,7 @@ _BY_KEY = select(workspace_builds.c.id).where(
 
 
 def create_workspace(
-    conn: Connection, initiator: User, request: WorkspaceRequest
+    conn: Connection, initiator: Initiator, request: WorkspaceRequest
 ) -> tuple[WorkspaceId, BuildId]:
     """A new workspace and its first build, a start; with a known idempotency key those made before.
 
@@ -193,7 +200,7 @@ def create_workspace(
     return workspace_id, build_id
 
 
-def create_build(conn: Connection, initiator: User, request: BuildRequest) -> BuildId:
+def create_build(conn: Connection, initiator: Initiator, request: BuildRequest) -> BuildId:
     """A new build in line for a daemon; with a known idempotency key the one made before.
 
     Raises:
@@ -250,7 +257,7 @@ def is_repeat(conflict: Conflict) -> bool:
 
 def _insert(
     conn: Connection,
-    initiator: User,
+    initiator: Initiator,
     request: BuildRequest,
     row: Row,
     *,
@@ -299,7 +306,9 @@ def _transition(value: str) -> Transition:
         raise RequestError(400, f'Transition "{value}" not supported.') from None
 
 
-def _check_access(row: Row | None, initiator: User, request: BuildRequest, transition: Transition) -> None:
+def _check_access(
+    row: Row | None, initiator: Initiator, request: BuildRequest, transition: Transition
+) -> None:
     if row is None:
         raise NotFound
     if row.owner_id != initiator.id and ADMINISTRATOR not in initiator.roles:
@@ -334,10 +343,10 @@ def _check_version(row: Row, request: BuildRequest) -> None:
         raise RequestError(400, message)
 
 
-def _preset(row: Row, request: BuildRequest) -> Mapping[str, Mapping[str, str]] | None:
+def _preset(row: Row, request: BuildRequest) -> Mapping[str, Any] | None:
     if request.preset_id is None:
         return None
-    presets: Sequence[Mapping[str, Mapping[str, str]]] = row.version_presets
+    presets: Sequence[Mapping[str, Any]] = row.version_presets
     for preset in presets:
         if preset["id"] == str(request.preset_id):
             return preset

@@ -41,7 +41,8 @@ def cancel_build(
     """Cancel a build; the status of its job afterwards, ``canceled`` or ``canceling``.
 
     Raises:
-        RequestError: 400 already completed or marked, 403 not allowed by the template, 404, 412 other status.
+        RequestError: 400 already completed or marked, 403 not allowed by the template, 404 unknown,
+            412 other status.
     """
     row = conn.first(_BUILD, build=build_id)
     administrator = ADMINISTRATOR in actor.roles

@@ -19,7 +19,8 @@ def commit_quota(
 ) -> QuotaCommit:
     """Charge a build to its owner, or refuse it. With an ok the apply may begin.
 
-    After a crash at any line nothing is charged, or the charge stands and the job is past its point of no return.
+    After a crash at any line nothing is charged, or the charge stands and the job is past its point of no
+    return.
 
     Raises:
         JobCanceled, LeaseLost: nothing was charged.

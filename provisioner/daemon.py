@@ -72,7 +72,7 @@ class Daemon:
         self._ending.set()
 
     def cancel(self) -> None:
-        """Take no more jobs and end those that run: handed back, or interrupted when it is too late for that."""
+        """Take no more jobs, and hand back those that run; interrupt those past their point of no return."""
         self._ending.set()
         for runner in self._runners:
             runner.close()
@@ -172,7 +172,7 @@ class Daemon:
 
 
 class _Asking:
-    """One request for a job; asked again with the same id when the answer was lost, so no attempt is spent."""
+    """One request for a job; asked again with the same id when the answer was lost."""
 
     def __init__(self, client: StoreClient, daemon_id: DaemonId, domain: Domain) -> None:
         self._client = client

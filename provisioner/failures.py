@@ -18,7 +18,7 @@ SHUT_DOWN = "provisioner daemon was shut down"
 CANCEL_TIMED_OUT = "Cancel timed out"
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the runner was told to stop
+class Stopped(Exception):
     """The provisioner was killed, or never called, because the job is to stop."""
 
 

@@ -1,4 +1,4 @@
-"""The only way a job ends: complete, fail, cancel and reap all come through ``finish``, in one transaction."""
+"""The only way a job ends: complete, fail, cancel and reap all come through ``finish``."""
 
 from __future__ import annotations
 

@@ -50,9 +50,9 @@ class Signals:
 class Heartbeat:
     """Renews the lease of one job and fences its runner off when it cannot.
 
-    It runs on its own task and connection, and goes on while a cancel is carried out. When no renewal landed, counted
-    from the start of the last good call, the provisioner is interrupted at half the lease and killed at five sixths of
-    it, so that it is dead before the lease ends.
+    It runs on its own task and connection, and goes on while a cancel is carried out. When no renewal
+    landed, counted from the start of the last good call, the provisioner is interrupted at half the lease
+    and killed at five sixths of it, so that it is dead before the lease ends.
     """
 
     def __init__(

@@ -40,6 +40,7 @@ async def run_import(
     work: ImportWork,
     source: Path,
     logs: LogBuffer,
+    *,
     interrupt: asyncio.Event,
     call: Call,
 ) -> Outcome:

@@ -38,8 +38,9 @@ def push(
     message: str = "",
     version_tags: Mapping[str, str] | None = None,
 ) -> tuple[TemplateVersionId, JobId]:
-    """A new version of the template of that name, and the job that imports it; the template is made when missing.
+    """A new version of the template of that name, and the job that imports it.
 
+    The template is made when it is missing.
     The version becomes active when its import succeeds; until then builds go on with the one before.
 
     Raises:
@@ -50,7 +51,9 @@ def push(
         raise RequestError(400, f"Invalid template name {name!r}.", validations=[rule])
     known = templates.by_name(conn, organization_id, name)
     if known is not None and known.provisioner is not provisioner:
-        message = f"Template {name!r} is built by {known.provisioner}, not by {provisioner}; push under another name."
+        message = (
+            f"Template {name!r} is built by {known.provisioner}, not by {provisioner}; choose another name."
+        )
         raise RequestError(400, message)
     template_id = (
         known.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ def _insert(conn: Connection, job_id: JobId, lines: Sequence[Line], size_after: 
         room -= _size([line])
         if room < 0:
             if room + _size([line]) >= 0:  # the first that does not fit: say so once
-                kept.append(Line(**{**_fields(line), "level": LogLevel.WARN, "output": _OVERFLOWED}))
+                kept.append(replace(line, level=LogLevel.WARN, output=_OVERFLOWED))
             break
         kept.append(line)
     conn.run_many(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from db.states import JobStatus, LogLevel, LogSource, Transition
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
         TemplateVersionId,
         UserId,
     )
-    from db.states import JobErrorCode, JobType, ProvisionerType
+    from db.states import JobErrorCode, JobStatus, JobType, LogLevel, LogSource, ProvisionerType, Transition
     from provisioner.protocol import ParseResult, PlanResult, Resource, WorkspaceMetadata
 
 

@@ -248,8 +248,9 @@ def claim(
 ) -> Claim | None:
     """Take the first job in line that this daemon may take; ``None`` when there is none.
 
-    ``repeated`` says that an earlier call with the same ``request_id`` got no answer; a job claimed by it is
-    answered again. After a crash at any line the job is either still in line or held with a lease that runs out.
+    ``repeated`` says that an earlier call with the same ``request_id`` got no answer; a job claimed by it
+    is answered again. After a crash at any line the job is either still in line, or held with a lease that
+    runs out.
     """
     row = None
     if repeated:
@@ -347,4 +348,5 @@ def repeated_answer(conn: Connection, fence: Fence, number: int) -> Mapping[str,
 
 
 def fence_values(fence: Fence) -> dict[str, object]:
+    """The values that the fence's condition takes."""
     return {"job": fence.job_id, "attempt": fence.attempt, "worker": fence.worker_id}

@@ -52,8 +52,8 @@ _RULER = "===================="
 async def reap(store: Store, settings: ProvisionerSettings) -> int:
     """Repair what is stuck now; how many jobs that were.
 
-    Each job is one transaction that tests its condition again under the row lock, so a job that came back to life in
-    between is left alone, and a crash leaves the rest to the next sweep.
+    Each job is one transaction that tests its condition again under the row lock, so a job that came back
+    to life in between is left alone, and a crash leaves the rest to the next sweep.
     """
     started = store.clock.monotonic()
     repaired = 0

@@ -1,8 +1,8 @@
 """Runs one claimed job from its claim to its finish.
 
-A workspace build goes plan → commit quota → apply → finish. The cancel is looked at between all of them, and a
-failure gets its code where it arises. Whatever happens, the job ends by one ``finish``, is handed back, or, when the
-lease is lost, is left to whoever owns it now.
+A workspace build goes plan → commit quota → apply → finish. The cancel is looked at between all of
+them, and a failure gets its code where it arises. Whatever happens, the job ends by one ``finish``, is
+handed back, or, when the lease is lost, is left to whoever owns it now.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from provisioner.heartbeat import Heartbeat, Signals
 from provisioner.import_run import run_import
 from provisioner.joblogs import LogBuffer
 from provisioner.jobs import BuildWork, Outcome
-from provisioner.protocol import Request
 from quota import QuotaLockTimeout
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from db.states import ProvisionerType
     from provisioner.client import JobClient
     from provisioner.jobs import Claim, ImportWork, Line
-    from provisioner.protocol import PlanResult, Provisioner
+    from provisioner.protocol import PlanResult, Provisioner, Request
     from provisioner.sources import Sources
 
 T = TypeVar("T")
@@ -125,13 +124,10 @@ class Runner:
             self._sources.release(file_id)
 
     async def _run_import(self, provisioner: Provisioner, work: ImportWork, source: Path) -> Outcome:
-        signals = self._signals
-
-        async def call(answer: Coroutine[object, object, T]) -> T:
-            return await self._supervised(answer)
-
-        outcome = await run_import(provisioner, work, source, self.logs, signals.interrupt, call)
-        if signals.canceled and outcome.status is not JobStatus.SUCCEEDED:
+        outcome = await run_import(
+            provisioner, work, source, self.logs, interrupt=self._signals.interrupt, call=self._supervised
+        )
+        if self._signals.canceled and outcome.status is not JobStatus.SUCCEEDED:
             return Outcome(status=JobStatus.CANCELED)
         return outcome
 
@@ -186,7 +182,7 @@ class Runner:
 
     async def _apply(
         self, provisioner: Provisioner, work: BuildWork, request: Request, source: Path
-    ) -> Outcome:
+    ) -> Outcome | None:
         self.logs.enter(APPLY_STAGES[work.transition])
         call = provisioner.apply(source, request, self.logs.provisioner, self._signals.interrupt)
         try:
@@ -223,19 +219,16 @@ class Runner:
         killed = asyncio.ensure_future(self._signals.kill.wait())
         try:
             await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                await self._kill(task)
-                raise failures.Stopped
-            if self._signals.lost:
-                raise LeaseLost
-            return task.result()
-        except BaseException:
-            await self._kill(task)
-            if self._signals.lost:
-                raise LeaseLost from None
-            raise
+            answered = task.done()
         finally:
             killed.cancel()
+            if not task.done():
+                await self._kill(task)
+        if self._signals.lost:
+            raise LeaseLost
+        if not answered:
+            raise failures.Stopped
+        return task.result()
 
     async def _kill(self, task: asyncio.Future[T]) -> None:
         task.cancel()
@@ -286,7 +279,7 @@ class Runner:
         await self._numbered(lambda number: self._client.append_logs(fence, number, lines))
 
     async def _numbered(self, call: Callable[[int], Awaitable[T]]) -> T:
-        """One numbered call, repeated with the same number until it is answered; calls go one after another."""
+        """One numbered call, repeated with the same number until it is answered; one after another."""
         async with self._call_lock:
             self._numbers += 1
             number = self._numbers

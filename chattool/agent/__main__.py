@@ -1,0 +1,9 @@
+"""``python -m chattool.agent``."""
+
+from __future__ import annotations
+
+import sys
+
+from chattool.agent import main
+
+sys.exit(main())

@@ -1,0 +1,226 @@
+"""Arguments of tools: what models and hosts send, read leniently and refused clearly."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
+
+from db.errors import ToolInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic_core import ErrorDetails
+
+_LONGEST_JSON = 1 << 20
+_LONGEST_ECHO = 80
+_LONGEST_WAIT = timedelta(days=365)
+
+_PARAMETERS_TEXT = "parameters must map names to strings"
+_OURS = "chattool"
+
+_HINTS = {"template_id": "call list_templates"}
+
+
+class ToolArgs(BaseModel):
+    """The root of all argument models. Ids are plain text; the tool itself judges them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+def _text(value: object) -> object:
+    # "name" is never an argument error: whatever cannot be a name gets a generated one.
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return ""
+
+
+def _seconds(value: object) -> float:
+    try:
+        seconds = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    if isinstance(value, bool) or not math.isfinite(seconds):
+        raise PydanticCustomError(_OURS, "wait_seconds must be a number of seconds, 0 or more")
+    return min(max(seconds, 0.0), _LONGEST_WAIT.total_seconds())
+
+
+def _parameters(value: object) -> dict[str, str]:
+    pairs = _pairs(_from_json(value) if isinstance(value, str) else value)
+    parameters: dict[str, str] = {}
+    for name, given in pairs:
+        if not isinstance(name, str) or name in parameters:
+            raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
+        parameters[name] = _parameter_value(given)
+    return parameters
+
+
+def _from_json(text: str) -> object:
+    if not text.strip():
+        return {}
+    try:
+        # As pairs, so that a name given twice is seen.
+        return json.loads(text, object_pairs_hook=_Pairs)
+    except (ValueError, RecursionError):
+        raise PydanticCustomError(_OURS, _PARAMETERS_TEXT) from None
+
+
+class _Pairs(list[tuple[str, object]]):
+    """A JSON object, in which a key may occur twice."""
+
+
+def _pairs(value: object) -> Iterable[tuple[object, object]]:
+    if isinstance(value, _Pairs):
+        return value
+    if isinstance(value, Mapping):
+        return value.items()
+    if isinstance(value, list):
+        return [_name_and_value(item) for item in value]
+    raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
+
+
+def _name_and_value(item: object) -> tuple[object, object]:
+    if isinstance(item, _Pairs | Mapping):
+        pairs = list(_pairs(item))
+        if len(pairs) == 2 and dict(pairs).keys() == {"name", "value"}:  # noqa: PLR2004 - both keys, once
+            return dict(pairs)["name"], dict(pairs)["value"]
+    raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
+
+
+def _parameter_value(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return json.dumps(value)
+    raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
+
+
+Name = Annotated[str, BeforeValidator(_text)]
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+# The values are the template's business, so they are not trimmed.
+_Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
+Parameters = Annotated[dict[str, _Verbatim], BeforeValidator(_parameters)]
+
+
+_WAIT = "How many seconds to wait in all for {}. 0: do not wait. Left out: until it is done."
+
+
+class LifecycleArgs(ToolArgs):
+    """What all tools that make builds take."""
+
+    wait_seconds: Seconds | None = None
+
+    @property
+    def wait(self) -> timedelta | None:
+        """The bound of the whole call; ``None`` leaves it to the settings."""
+        return None if self.wait_seconds is None else timedelta(seconds=self.wait_seconds)
+
+
+class CreateWorkspaceArgs(LifecycleArgs):
+    """Arguments of ``create_workspace``."""
+
+    template_id: str = Field(description="Id of the template to build from, as list_templates gives it.")
+    name: Name = Field(default="", description="Name of the new workspace. Left out: one is made up.")
+    parameters: Parameters = Field(
+        default_factory=dict,
+        description="Values of template parameters by name. Only what the user asked for.",
+    )
+    preset_id: str | None = Field(
+        default=None, description="Id of a preset of the template, as read_template gives it."
+    )
+    wait_seconds: Seconds | None = Field(default=None, description=_WAIT.format("the workspace to be usable"))
+
+
+class StartWorkspaceArgs(LifecycleArgs):
+    """Arguments of ``start_workspace``."""
+
+    parameters: Parameters = Field(
+        default_factory=dict,
+        description="New values of template parameters by name. Only when the user asked for them, "
+        "or an earlier error demanded them.",
+    )
+    wait_seconds: Seconds | None = Field(default=None, description=_WAIT.format("the workspace to be usable"))
+
+
+class StopWorkspaceArgs(LifecycleArgs):
+    """Arguments of ``stop_workspace``."""
+
+    wait_seconds: Seconds | None = Field(
+        default=None, description=_WAIT.format("the workspace to have stopped")
+    )
+
+
+A = TypeVar("A", bound=ToolArgs)
+
+
+def parsed(model: type[A], given: Mapping[str, object] | str | None) -> A:
+    """The arguments: an object, JSON text of one, or none at all. Nulls count as left out.
+
+    Raises:
+        ToolInputError: one sentence per problem, without the values that were given.
+    """
+    fields = {name: value for name, value in _object(given).items() if value is not None}
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        problems = [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
+        raise ToolInputError(". ".join(dict.fromkeys(problems))) from None
+
+
+def uuid_of(field: str, text: str) -> UUID:
+    """The id in an argument.
+
+    Raises:
+        ToolInputError: it is none.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ToolInputError(f"invalid {field}: {echo(text)} is not an id{hint(field)}") from None
+
+
+def echo(text: str) -> str:
+    """What the model sent, short enough to be shown to it again."""
+    return repr(text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "…")
+
+
+def hint(field: str) -> str:
+    """Where the value of an argument comes from, to be appended to a sentence."""
+    return f"; {_HINTS[field]}" if field in _HINTS else ""
+
+
+def _object(given: Mapping[str, object] | str | None) -> Mapping[str, object]:
+    if isinstance(given, str):
+        if len(given) > _LONGEST_JSON:
+            raise ToolInputError("the arguments are too long")
+        try:
+            given = json.loads(given) if given.strip() else None
+        except (ValueError, RecursionError):
+            raise ToolInputError("the arguments must be one JSON object") from None
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ToolInputError("the arguments must be one JSON object")
+    return given
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    field = str(problem["loc"][0]) if problem["loc"] else "arguments"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f'unknown argument "{field[:_LONGEST_ECHO]}"'
+        case "missing":
+            return f"{field} is required{hint(field)}"
+        case kind if kind == _OURS:
+            return problem["msg"]
+        case _:
+            return f"{field} must be text{hint(field)}"

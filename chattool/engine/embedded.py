@@ -1,0 +1,203 @@
+"""``open_engine``: everything that builds workspaces, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chattool.context import ToolContext
+from chattool.engine import local_agents
+from chattool.engine.backend import EngineBackend
+from chattool.engine.chats import StoreChats
+from chattool.engine.templates import push_template
+from chattool.settings import ToolSettings
+from chattool.toolset import Toolset
+from db import chats, users
+from db.engine import open_store, sqlite_path
+from db.errors import NotFound
+from provisioner import autostop, reaper
+from provisioner.client import StoreClient
+from provisioner.daemon import Daemon
+from provisioner.provisioners.echo import EchoProvisioner
+from provisioner.settings import ProvisionerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterable
+
+    from chattool.context import ConnectAgent, OnChatUpdated, Progress
+    from db.clock import Clock
+    from db.records import Organization, Template, User
+    from db.states import ProvisionerType
+    from db.transactions import Store
+    from provisioner.protocol import Provisioner
+
+_DRAIN_LIMIT = timedelta(seconds=30)
+
+
+class Engine:
+    """An open engine. Made by ``open_engine``."""
+
+    def __init__(
+        self,
+        store: Store,
+        organization: Organization,
+        user: User,
+        *,
+        provisioner_settings: ProvisionerSettings,
+        tool_settings: ToolSettings,
+    ) -> None:
+        self.store = store
+        self.organization = organization
+        self.user = user
+        self.provisioner_settings = provisioner_settings
+        self.tool_settings = tool_settings
+        self.backend = EngineBackend(
+            store, provisioner_settings, agent_inactive_timeout=tool_settings.agent_inactive_timeout
+        )
+        self.chats = StoreChats(store)
+
+    async def toolset(
+        self,
+        chat: str = "default",
+        *,
+        on_chat_updated: OnChatUpdated | None = None,
+        connect_agent: ConnectAgent | None = None,
+        on_progress: Progress | None = None,
+    ) -> Toolset:
+        """The tools for one conversation, found by its key and made when it is new."""
+        found = await self.store.write(chats.ensure, self.user.id, self.organization.id, chat)
+        context = ToolContext(
+            chat_id=found.id,
+            owner_id=self.user.id,
+            organization_id=self.organization.id,
+            backend=self.backend,
+            chats=self.chats,
+            settings=self.tool_settings,
+            on_chat_updated=on_chat_updated,
+            connect_agent=connect_agent,
+            on_progress=on_progress,
+        )
+        return Toolset(context)
+
+    async def push_template(
+        self,
+        folder: Path | str,
+        *,
+        name: str | None = None,
+        provisioner: ProvisionerType | None = None,
+    ) -> Template:
+        """Upload a template's folder, wait for its import, and answer the template.
+
+        ``name`` is by default the one in ``template.toml``, else the folder's. The version before stays
+        active when the import fails.
+
+        Raises:
+            TemplateInvalid, ArchiveInvalid: the folder is no template.
+            RequestError: the name is bad, or the import failed; the text says why.
+        """
+        return await push_template(self, Path(folder), name=name, provisioner=provisioner)
+
+    async def set_allowance(self, group: str, credits_per_day: int) -> None:
+        """Set what a group adds to the budget of each of its members.
+
+        Raises:
+            NotFound: no such group.
+        """
+        found = await self.store.read(users.group_by_name, self.organization.id, group)
+        if found is None:
+            message = f"no group {group!r} in organization {self.organization.name!r}"
+            raise NotFound(message)
+        await self.store.write(users.set_allowance, found.id, credits_per_day)
+
+
+@asynccontextmanager
+async def open_engine(
+    url: str,
+    *,
+    user: str = "me",
+    workspaces: Path | None = None,
+    provisioners: Iterable[Provisioner] | None = None,
+    daemon_name: str | None = None,
+    run_daemon: bool = True,
+    clock: Clock | None = None,
+    migrate: bool | None = None,
+    drain_limit: timedelta = _DRAIN_LIMIT,
+    provisioner_settings: ProvisionerSettings | None = None,
+    tool_settings: ToolSettings | None = None,
+) -> AsyncIterator[Engine]:
+    """The engine on the database at ``url``: ``sqlite:///file.db`` or ``postgresql://user@host/name``.
+
+    ``user`` is made in the default organization when it is new. ``workspaces`` is where local workspaces
+    live, by default a folder beside the SQLite file. ``run_daemon`` false leaves the work to daemons
+    elsewhere. At the end builds that run get ``drain_limit`` to finish; workspaces stay.
+
+    Raises:
+        ValueError: the URL is of no kind we know.
+        StoreError: the database cannot be opened, or has another version.
+    """
+    settings = provisioner_settings or ProvisionerSettings()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(url, clock=clock, migrate=migrate))
+        organization, owner = await store.write(users.ensure_owner, user)
+        engine = Engine(
+            store,
+            organization,
+            owner,
+            provisioner_settings=settings,
+            tool_settings=tool_settings or ToolSettings(),
+        )
+        if run_daemon:
+            if provisioners is None:
+                root = workspaces or default_workspaces(url)
+                local = await stack.enter_async_context(local_agents.local_provisioner(store, root, settings))
+                provisioners = [EchoProvisioner(store.clock), local]
+            daemon = Daemon(
+                StoreClient(store, settings),
+                provisioners,
+                organization_id=organization.id,
+                name=daemon_name or f"{socket.gethostname()}-{os.getpid()}",
+                version=version("chattool"),
+            )
+            await stack.enter_async_context(_running(daemon, drain_limit))
+            await stack.enter_async_context(_in_background(reaper.run(store, settings)))
+            await stack.enter_async_context(_in_background(autostop.run(store)))
+        yield engine
+
+
+def default_workspaces(url: str) -> Path:
+    """Where local workspaces live by default: beside the SQLite file, else in the home directory."""
+    path = sqlite_path(url)
+    return path.parent / "workspaces" if path is not None else Path.home() / ".chattool" / "workspaces"
+
+
+@asynccontextmanager
+async def _running(daemon: Daemon, drain_limit: timedelta) -> AsyncIterator[None]:
+    task = asyncio.create_task(daemon.run(), name="chattool-daemon")
+    ready = asyncio.create_task(daemon.ready.wait())
+    try:
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        yield
+    finally:
+        ready.cancel()
+        daemon.drain()
+        await asyncio.wait({task}, timeout=drain_limit.total_seconds())
+        daemon.cancel()
+        await task
+
+
+@asynccontextmanager
+async def _in_background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,83 @@
+"""Pushing a template: pack its folder, upload it, wait for the import."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from db import builds, templates
+from db.errors import RequestError
+from db.states import JobStatus, ProvisionerType
+from provisioner import archive, imports, queue
+from provisioner.errors import TemplateInvalid
+from provisioner.template_toml import FILE_NAME, read_template
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chattool.engine.embedded import Engine
+    from db.ids import JobId
+    from db.records import Job, Template
+
+_POLL = timedelta(seconds=5)
+
+
+async def push_template(
+    engine: Engine, folder: Path, *, name: str | None, provisioner: ProvisionerType | None
+) -> Template:
+    """The template, after its new version was imported.
+
+    Raises:
+        TemplateInvalid, ArchiveInvalid: the folder is no template.
+        RequestError: the name is bad, or the import failed; the text says why.
+    """
+    kind = provisioner or provisioner_of(folder)
+    version_id, job_id = await engine.store.write(
+        imports.push,
+        organization_id=engine.organization.id,
+        initiator_id=engine.user.id,
+        name=name or _name_of(folder, kind),
+        archive=await asyncio.to_thread(archive.packed, folder),
+        provisioner=kind,
+    )
+    job = await _ended(engine, job_id)
+    version = await engine.store.read(templates.version, version_id)
+    assert version.template_id is not None  # noqa: S101 - a push always names its template
+    template = await engine.store.read(templates.template, version.template_id)
+    if job.status is not JobStatus.SUCCEEDED:
+        message = f"import of template {template.name!r} failed: {job.error or job.status}"
+        raise RequestError(400, message)
+    return template
+
+
+def provisioner_of(folder: Path) -> ProvisionerType:
+    """Which provisioner a folder is for, told by its files.
+
+    Raises:
+        TemplateInvalid: it has no template's file.
+    """
+    if not folder.is_dir():
+        message = f"{folder} is not a folder"
+        raise TemplateInvalid(message)
+    if (folder / FILE_NAME).is_file():
+        return ProvisionerType.LOCAL
+    if any(folder.glob("0.*.json")):
+        return ProvisionerType.ECHO
+    message = f"{folder / FILE_NAME} not found: a template is a folder with that file"
+    raise TemplateInvalid(message)
+
+
+def _name_of(folder: Path, kind: ProvisionerType) -> str:
+    if kind is ProvisionerType.LOCAL:
+        return read_template(folder).name
+    return folder.resolve().name
+
+
+async def _ended(engine: Engine, job_id: JobId) -> Job:
+    with engine.store.wakeups.subscribe(queue.cancel_topic(job_id)) as changes:
+        while True:
+            job = await engine.store.read(builds.job, job_id)
+            if not job.status.active:
+                return job
+            await changes.wait(_POLL)

@@ -1,0 +1,157 @@
+"""The tools as data, and the one way to call them by name."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from chattool import arguments, create_workspace, results, start_workspace, stop_workspace
+from chattool.arguments import ToolArgs
+from chattool.results import Result, ToolResponse
+from db.errors import ToolInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from chattool.context import Progress, ToolContext
+
+log = logging.getLogger(__name__)
+
+A = TypeVar("A", bound=ToolArgs)
+
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
+_LONGEST_CALL_ID = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Annotations:
+    """What a host may assume about a tool before it calls it."""
+
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tool(Generic[A]):
+    """One tool: how it is shown, what it takes, every model it can answer with, and its function."""
+
+    name: str
+    title: str
+    description: str
+    args: type[A]
+    results: tuple[type[Result], ...]
+    annotations: Annotations
+    handler: Callable[[ToolContext, A], Awaitable[ToolResponse]]
+
+    async def call(self, context: ToolContext, given: Mapping[str, object] | str | None) -> ToolResponse:
+        """The tool's answer; arguments that cannot be read are a text error."""
+        try:
+            parsed = arguments.parsed(self.args, given)
+        except ToolInputError as error:
+            return ToolResponse.text_error(str(error))
+        return await self.handler(context, parsed)
+
+
+_MAKES_BUILDS = Annotations(read_only=False, destructive=False, idempotent=True, open_world=True)
+
+# The arguments differ from tool to tool, so the registry cannot name them.
+TOOLS: tuple[Tool[Any], ...] = (
+    Tool(
+        name="create_workspace",
+        title=create_workspace.TITLE,
+        description=create_workspace.DESCRIPTION,
+        args=arguments.CreateWorkspaceArgs,
+        results=(
+            results.CreateWorkspaceResult,
+            results.QuotaErrorResult,
+            results.BuildFailureResult,
+            results.RequestErrorResult,
+        ),
+        annotations=_MAKES_BUILDS,
+        handler=create_workspace.create_workspace,
+    ),
+    Tool(
+        name="start_workspace",
+        title=start_workspace.TITLE,
+        description=start_workspace.DESCRIPTION,
+        args=arguments.StartWorkspaceArgs,
+        results=(
+            results.StartWorkspaceResult,
+            results.QuotaErrorResult,
+            results.BuildFailureResult,
+            results.RequestErrorResult,
+        ),
+        annotations=_MAKES_BUILDS,
+        handler=start_workspace.start_workspace,
+    ),
+    Tool(
+        name="stop_workspace",
+        title=stop_workspace.TITLE,
+        description=stop_workspace.DESCRIPTION,
+        args=arguments.StopWorkspaceArgs,
+        results=(
+            results.StopWorkspaceResult,
+            results.BuildFailureResult,
+            results.RequestErrorResult,
+        ),
+        annotations=_MAKES_BUILDS,
+        handler=stop_workspace.stop_workspace,
+    ),
+)
+
+
+class Toolset:
+    """The tools for one chat on one backend; cheap to make, even per call.
+
+    Raises:
+        ValueError: two tools have one name, or a name is none that hosts accept.
+    """
+
+    def __init__(self, context: ToolContext, *, tools: Sequence[Tool[Any]] = TOOLS) -> None:
+        self.context = context
+        self.tools = tuple(tools)
+        self._by_name = {tool.name: tool for tool in self.tools}
+        if len(self._by_name) != len(self.tools):
+            raise ValueError("two tools have the same name")
+        if bad := [name for name in self._by_name if not _NAME.fullmatch(name)]:
+            raise ValueError(f"not a tool name: {bad[0]!r}")
+
+    async def dispatch(
+        self,
+        name: str,
+        args: Mapping[str, object] | str | None = None,
+        progress: Progress | None = None,
+        *,
+        tool_call_id: str | None = None,
+    ) -> ToolResponse:
+        """The answer of the tool ``name``. Raises only ``asyncio.CancelledError``.
+
+        ``args`` is an object or JSON text of one; ``progress`` hears of each phase. A call repeated with
+        its ``tool_call_id`` gets the first one's answer.
+        """
+        tool = self._by_name.get(name)
+        if tool is None:
+            known = ", ".join(self._by_name)
+            return ToolResponse.text_error(f"unknown tool {arguments.echo(name)}; known: {known}")
+        if tool_call_id is not None and len(tool_call_id) > _LONGEST_CALL_ID:
+            return ToolResponse.text_error(f"tool call id is longer than {_LONGEST_CALL_ID} characters")
+        context = replace(
+            self.context,
+            tool_call_id=tool_call_id or self.context.tool_call_id,
+            on_progress=progress or self.context.on_progress,
+        )
+        try:
+            return await tool.call(context, args)
+        except Exception:
+            reference = secrets.token_hex(3)
+            keys = {"action": "tool_call", "tool": name, "reference": reference}
+            log.exception("internal error in a tool", extra=keys)
+            return ToolResponse.text_error(
+                f"internal error in {name} (reference {reference}); "
+                "a build that was started goes on, call wait_for_workspace"
+            )
