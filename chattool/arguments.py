@@ -35,13 +35,9 @@ class ToolArgs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
-def _text(value: object) -> object:
-    # "name" is never an argument error: whatever cannot be a name gets a generated one.
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    return ""
+def _name(value: object) -> str:
+    # A name is never an argument error: what cannot be one gets a generated name.
+    return value if isinstance(value, str) else ""
 
 
 def _seconds(value: object) -> float:
@@ -99,12 +95,15 @@ def _name_and_value(item: object) -> tuple[object, object]:
 def _parameter_value(value: object) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
-        return json.dumps(value)
+    try:
+        if isinstance(value, bool | int | float):
+            return json.dumps(value, allow_nan=False)
+    except ValueError:  # not a number, or one with thousands of digits
+        pass
     raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
 
 
-Name = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[str, BeforeValidator(_name)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 # The values are the template's business, so they are not trimmed.
 _Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]

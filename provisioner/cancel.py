@@ -60,7 +60,8 @@ def cancel(conn: Connection, job_id: JobId, *, expect_status: str | None = None)
     """Cancel a job: at once when it is pending, else its runner is told.
 
     Raises:
-        RequestError: 400 already completed, already marked, or a bad ``expect_status``; 404; 412 other status.
+        RequestError: 400 already completed, already marked, or a bad ``expect_status``; 404 unknown; 412
+            another status than expected.
     """
     row = _locked(conn, job_id)
     status = _status(row)

@@ -163,7 +163,7 @@ def finish(conn: Connection, fence: Fence, number: int, outcome: Outcome, lines:
 
 
 def fence_of(conn: Connection, job_id: JobId) -> tuple[Fence, int]:
-    """The fence that a job has now, and the next call number: for ends that no runner writes.
+    """The fence that a job has now, and a call number: for ends that no runner writes.
 
     Raises:
         LeaseLost: the job has ended.
@@ -171,10 +171,10 @@ def fence_of(conn: Connection, job_id: JobId) -> tuple[Fence, int]:
     row = conn.first(_FENCE_OF, job=job_id)
     if row is None:
         raise LeaseLost
-    return Fence(job_id=job_id, attempt=row.attempt, worker_id=row.worker_id), row.call_number + 1
+    return Fence(job_id=job_id, attempt=row.attempt, worker_id=row.worker_id), queue.SERVER_CALL
 
 
-_FENCE_OF = select(_jobs.attempt, _jobs.worker_id, _jobs.call_number).where(
+_FENCE_OF = select(_jobs.attempt, _jobs.worker_id).where(
     _jobs.id == bindparam("job"), _jobs.completed_at.is_(None)
 )
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from db.errors import LeaseLost, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import timedelta
 
     from provisioner.client import JobClient
@@ -55,15 +54,12 @@ class Heartbeat:
     and killed at five sixths of it, so that it is dead before the lease ends.
     """
 
-    def __init__(
-        self, client: JobClient, fence: Fence, signals: Signals, checkpoint: Callable[[], bytes | None]
-    ) -> None:
+    def __init__(self, client: JobClient, fence: Fence, signals: Signals) -> None:
         self._client = client
         self._clock = client.clock
         self._settings = client.settings
         self._fence = fence
         self._signals = signals
-        self._checkpoint = checkpoint
         self._renewed_at = self._clock.monotonic()
         self._canceled_at: timedelta | None = None
 
@@ -82,7 +78,7 @@ class Heartbeat:
     async def _beat(self) -> None:
         started = self._clock.monotonic()
         try:
-            beat = await self._client.heartbeat(self._fence, self._checkpoint())
+            beat = await self._client.heartbeat(self._fence)
         except LeaseLost:
             self._signals.lose()
         except StoreError as error:

@@ -28,6 +28,16 @@ class LogSink(Protocol):
         ...
 
 
+class Checkpoint(Protocol):
+    """Keeps the state that an apply has reached, so that a daemon that dies loses nothing before it."""
+
+    async def __call__(self, state: bytes, /) -> None: ...
+
+
+async def unsaved(_state: bytes, /) -> None:
+    """A checkpoint that keeps nothing: for callers who hold the only copy anyway."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ParameterOption:
     """One of the values a parameter may take."""
@@ -241,9 +251,15 @@ class Provisioner(Protocol):
         ...
 
     async def apply(
-        self, source: Path, request: Request, log: LogSink, interrupt: asyncio.Event
+        self,
+        source: Path,
+        request: Request,
+        log: LogSink,
+        interrupt: asyncio.Event,
+        *,
+        checkpoint: Checkpoint = unsaved,
     ) -> ApplyResult:
-        """Do it, and answer what exists afterwards.
+        """Do it, and answer what exists afterwards; hand what comes to exist on the way to ``checkpoint``.
 
         Raises:
             TerminalError: upstream has refused for good; the detail states the upstream's code.

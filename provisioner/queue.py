@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from db.ids import DaemonId, FileId, JobId, OrganizationId, UserId
     from db.transactions import Connection
 
+#: The call number of ends that no runner writes; none of a runner's calls is ever a repeat of one.
+SERVER_CALL = 2**62
 #: Topic of wake-ups about jobs that wait for a daemon; the payload says for which.
 JOBS = "jobs"
 
@@ -340,8 +342,8 @@ def repeated_answer(conn: Connection, fence: Fence, number: int) -> Mapping[str,
     row = conn.first(_FENCED_ROW, job=fence.job_id)
     if row is None or row.attempt != fence.attempt or row.worker_id != fence.worker_id:
         raise LeaseLost
-    if row.call_number >= number:
-        return row.call_answer if row.call_number == number else None
+    if row.call_number == number:
+        return row.call_answer
     if row.completed_at is None and row.canceled_at is not None:
         raise JobCanceled
     raise LeaseLost

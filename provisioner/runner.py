@@ -13,7 +13,7 @@ import secrets
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreUnavailable
+from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreError, StoreUnavailable
 from db.states import JobErrorCode, JobStatus, LogLevel, Transition
 from provisioner import build_plan, failures
 from provisioner.heartbeat import Heartbeat, Signals
@@ -83,7 +83,7 @@ class Runner:
 
     @asynccontextmanager
     async def _kept_alive(self) -> AsyncIterator[None]:
-        heartbeat = Heartbeat(self._client, self._claim.fence, self._signals, checkpoint=lambda: None)
+        heartbeat = Heartbeat(self._client, self._claim.fence, self._signals)
         tasks = [asyncio.create_task(heartbeat.run()), asyncio.create_task(self._ship_logs())]
         try:
             yield
@@ -184,7 +184,9 @@ class Runner:
         self, provisioner: Provisioner, work: BuildWork, request: Request, source: Path
     ) -> Outcome | None:
         self.logs.enter(APPLY_STAGES[work.transition])
-        call = provisioner.apply(source, request, self.logs.provisioner, self._signals.interrupt)
+        call = provisioner.apply(
+            source, request, self.logs.provisioner, self._signals.interrupt, checkpoint=self._checkpoint
+        )
         try:
             result = await self._supervised(call)
         except failures.Stopped:
@@ -207,6 +209,15 @@ class Runner:
         closed = self._signals.closing and not self._signals.canceled
         error_text = failures.SHUT_DOWN if closed else result.error
         return Outcome(status=JobStatus.FAILED, error=error_text, retryable=closed or None, **ended)  # type: ignore[arg-type]
+
+    async def _checkpoint(self, state: bytes, /) -> None:
+        """Keep the state that an apply has reached. The finish brings the last one, so this may fail."""
+        try:
+            await self._client.heartbeat(self._claim.fence, state)
+        except LeaseLost:
+            self._signals.lose()
+        except StoreError as error:
+            log.warning("could not keep a checkpoint: %s", error, extra=self._keys("checkpoint"))
 
     async def _supervised(self, call: Coroutine[object, object, T]) -> T:
         """The provisioner's answer; it is cancelled when the time for politeness is over.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from db.states import ProvisionerType
 from provisioner.errors import ProvisionerError
-from provisioner.protocol import ApplyResult, ParseResult, PlanResult
+from provisioner.protocol import ApplyResult, ParseResult, PlanResult, unsaved
 from provisioner.provisioners.echo_script import Complete, LogStep, Step, read_script
 from provisioner.terminal import TerminalError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from db.clock import Clock
-    from provisioner.protocol import LogSink, Request
+    from provisioner.protocol import Checkpoint, LogSink, Request
 
 _LINES_PER_TURN = 500
 
@@ -64,7 +64,13 @@ class EchoProvisioner:
         )
 
     async def apply(
-        self, source: Path, request: Request, log: LogSink, interrupt: asyncio.Event
+        self,
+        source: Path,
+        request: Request,
+        log: LogSink,
+        interrupt: asyncio.Event,
+        *,
+        checkpoint: Checkpoint = unsaved,  # noqa: ARG002 - nothing comes to exist
     ) -> ApplyResult:
         """What the script completes with."""
         steps = read_script(source, *_kinds(request, "apply"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from db.states import LogLevel, ProvisionerType, Transition
 from provisioner.errors import ProvisionerError
-from provisioner.protocol import ApplyResult, ParseResult, PlanResult
+from provisioner.protocol import ApplyResult, ParseResult, PlanResult, unsaved
 from provisioner.provisioners.agent_processes import ServerAddress, agent_environment, start_agent
 from provisioner.provisioners.local_plan import planned_start, planned_stop
 from provisioner.provisioners.local_state import LocalState, read_state
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from db.clock import Clock
-    from provisioner.protocol import LogSink, Request, WorkspaceMetadata
+    from provisioner.protocol import Checkpoint, LogSink, Request, WorkspaceMetadata
 
 CANCELED = "canceled"
 _STILL_RUNNING = "not all processes of the workspace could be ended"
@@ -94,7 +94,13 @@ class LocalProvisioner:
         )
 
     async def apply(
-        self, source: Path, request: Request, log: LogSink, interrupt: asyncio.Event
+        self,
+        source: Path,
+        request: Request,
+        log: LogSink,
+        interrupt: asyncio.Event,
+        *,
+        checkpoint: Checkpoint = unsaved,
     ) -> ApplyResult:
         """Start, stop or delete; each may be repeated.
 
@@ -110,7 +116,7 @@ class LocalProvisioner:
         try:
             match request.transition:
                 case Transition.START:
-                    return await self._start(source, request, state, log, interrupt)
+                    return await self._start(source, request, state, _Run(log, interrupt, checkpoint))
                 case Transition.STOP:
                     return await self._stop(workspace, state, interrupt)
                 case Transition.DELETE:
@@ -124,8 +130,7 @@ class LocalProvisioner:
         source: Path,
         request: Request,
         state: LocalState | None,
-        log: LogSink,
-        interrupt: asyncio.Event,
+        run: _Run,
     ) -> ApplyResult:
         workspace = _workspace(request)
         plan = planned_start(await asyncio.to_thread(read_template, source), request)
@@ -135,8 +140,8 @@ class LocalProvisioner:
         if state is None:
             state = LocalState(directory=new_directory(self._root, workspace))
         # Tokens change with every build, so agents of an earlier start are of no use any more.
-        if not await self._end(workspace, state, interrupt):
-            return _unfinished(state, interrupt)
+        if not await self._end(workspace, state, run.interrupt):
+            return _unfinished(state, run.interrupt)
         environment = agent_environment(
             request,
             workspace,
@@ -145,18 +150,20 @@ class LocalProvisioner:
             plan=plan,
         )
         state = LocalState(directory=state.directory)
+        # From here on there is something that a delete has to know of, whatever becomes of this daemon.
+        await run.checkpoint(state.encoded())
         try:
             for name in await asyncio.to_thread(fill, state.directory, source):
-                log(LogLevel.WARN, f"{name} was not copied: its folder was replaced")
+                run.log(LogLevel.WARN, f"{name} was not copied: its folder was replaced")
             for agent in plan.template.agents:
-                if interrupt.is_set():
+                if run.interrupt.is_set():
                     return ApplyResult(state=state.encoded(), error=CANCELED)
                 log_file = self._private(workspace) / f"{agent.name}.log"
                 process = await start_agent(
                     agent.name, directory=state.directory, log_file=log_file, environment=environment
                 )
                 state = replace(state, agents=(*state.agents, process))
-                log(LogLevel.INFO, f'Started agent "{agent.name}" in {state.directory}')
+                run.log(LogLevel.INFO, f'Started agent "{agent.name}" in {state.directory}')
         except (OSError, ProvisionerError) as error:
             return ApplyResult(state=state.encoded(), error=f"cannot start the workspace: {_text(error)}")
         return ApplyResult(state=state.encoded(), resources=(plan.resource(state.directory),))
@@ -198,6 +205,15 @@ class LocalProvisioner:
 
     def _private(self, workspace: WorkspaceMetadata) -> Path:
         return self._root / ".agents" / str(workspace.workspace_id)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the runner lends to one apply."""
+
+    log: LogSink
+    interrupt: asyncio.Event
+    checkpoint: Checkpoint
 
 
 def _workspace(request: Request) -> WorkspaceMetadata:
