@@ -113,18 +113,7 @@ Parameters = Annotated[dict[str, _Verbatim], BeforeValidator(_parameters)]
 _WAIT = "How many seconds to wait in all for {}. 0: do not wait. Left out: until it is done."
 
 
-class LifecycleArgs(ToolArgs):
-    """What all tools that make builds take."""
-
-    wait_seconds: Seconds | None = None
-
-    @property
-    def wait(self) -> timedelta | None:
-        """The bound of the whole call; ``None`` leaves it to the settings."""
-        return None if self.wait_seconds is None else timedelta(seconds=self.wait_seconds)
-
-
-class CreateWorkspaceArgs(LifecycleArgs):
+class CreateWorkspaceArgs(ToolArgs):
     """Arguments of ``create_workspace``."""
 
     template_id: str = Field(description="Id of the template to build from, as list_templates gives it.")
@@ -139,7 +128,7 @@ class CreateWorkspaceArgs(LifecycleArgs):
     wait_seconds: Seconds | None = Field(default=None, description=_WAIT.format("the workspace to be usable"))
 
 
-class StartWorkspaceArgs(LifecycleArgs):
+class StartWorkspaceArgs(ToolArgs):
     """Arguments of ``start_workspace``."""
 
     parameters: Parameters = Field(
@@ -150,7 +139,7 @@ class StartWorkspaceArgs(LifecycleArgs):
     wait_seconds: Seconds | None = Field(default=None, description=_WAIT.format("the workspace to be usable"))
 
 
-class StopWorkspaceArgs(LifecycleArgs):
+class StopWorkspaceArgs(ToolArgs):
     """Arguments of ``stop_workspace``."""
 
     wait_seconds: Seconds | None = Field(
@@ -173,6 +162,11 @@ def parsed(model: type[A], given: Mapping[str, object] | str | None) -> A:
     except ValidationError as error:
         problems = [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
         raise ToolInputError(". ".join(dict.fromkeys(problems))) from None
+
+
+def wait_bound(wait_seconds: float | None) -> timedelta | None:
+    """The bound of a whole call; ``None`` leaves it to the settings."""
+    return None if wait_seconds is None else timedelta(seconds=wait_seconds)
 
 
 def uuid_of(field: str, text: str) -> UUID:

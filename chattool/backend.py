@@ -8,15 +8,12 @@ has. Errors: ``RequestError`` (a refused request, ``NotFound`` among them), ``St
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, NewType, Protocol
-
-from db.states import AgentConnection, LogLevel, Transition
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from db.clock import Clock
     from db.ids import (
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
         UserId,
         WorkspaceId,
     )
+    from db.states import AgentConnection, LogLevel, Transition
     from db.wakeups import Subscription
 
 
@@ -56,7 +54,7 @@ class Job:
     queue_position: int = 0
     queue_size: int = 0
     matched_provisioners: int | None = None
-    """Online daemons that could take the job; ``None`` when unknown."""
+    """Online daemons that could take a pending job; ``None`` when unknown, or no longer asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +172,11 @@ class WorkspaceBackend(Protocol):
     the flag, and the method is then never called.
     """
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """The clock of all its time limits."""
+        ...
+
     can_create: bool
     can_start: bool
     can_stop: bool

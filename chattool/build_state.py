@@ -41,6 +41,11 @@ def job_status(job: Job) -> JobStatus:
         raise UnexpectedJobStatus(job.status) from None
 
 
+def lacks_daemon(build: Build) -> bool:
+    """Whether the build waits for a daemon, and none that could take it is online."""
+    return build.job.status == JobStatus.PENDING and build.job.matched_provisioners == 0
+
+
 def build_state(build: Build) -> BuildState:
     """The state that a build leaves its workspace in.
 

@@ -70,9 +70,13 @@ async def _taken(call: Call) -> LeaseHandle | None:
 
 
 async def _give_back(call: Call, taking: asyncio.Task[LeaseHandle | None]) -> None:
-    handle = await taking
-    if handle is not None:
-        await call.chats.release(call.context.chat_id, handle)
+    try:
+        handle = await taking
+        if handle is not None:
+            await call.chats.release(call.context.chat_id, handle)
+    except ChattoolError:
+        keys = {"action": "chat_lease", "chat_id": call.context.chat_id}
+        log.warning("cannot give back a chat lease", exc_info=True, extra=keys)
 
 
 def _detach(work: Coroutine[Any, Any, None]) -> None:

@@ -70,7 +70,7 @@ async def create_workspace(context: ToolContext, arguments: CreateWorkspaceArgs)
         request = _request(arguments)
     except ToolInputError as error:
         return ToolResponse.text_error(str(error))
-    call = Call(context, wait=arguments.wait)
+    call = Call(context, wait=tool_arguments.wait_bound(arguments.wait_seconds))
     replay = Replay(call, "create_workspace", arguments)
     creation = Creation(call, request, replay.idempotency_key)
     return await respond(call, WorkspaceCreation(call, request, creation), replay)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from chattool import chats
 from chattool.build_failure import failure_result
-from chattool.build_state import BuildState, job_status
+from chattool.build_state import BuildState, job_status, lacks_daemon
 from chattool.choices import Answer, Building, Join, Made, Make, Refused
 from chattool.errors import (
     ToolError,
@@ -204,7 +204,7 @@ class Decision:
             workspace=workspace,
             build_id=build_id,
             transition=None if build is None else build.transition,
-            message=_OVER + (_NO_DAEMON if build and build.job.matched_provisioners == 0 else ""),
+            message=_OVER + (_NO_DAEMON if build is not None and lacks_daemon(build) else ""),
             draft=draft,
         )
         return ToolResponse.of(self._tool.building(building))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from db.states import Transition
 
@@ -65,17 +65,6 @@ class Result(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-class _BuildOrNone(Result):
-    build_id: UUID | None = None
-    no_build: Literal[True] | None = None
-
-    @model_validator(mode="after")
-    def _never_both(self) -> _BuildOrNone:
-        if self.build_id is not None and self.no_build:
-            raise ValueError("build_id and no_build exclude each other")
-        return self
-
-
 class ReplacedWorkspace(Result):
     """A workspace that was left behind for a new one."""
 
@@ -101,12 +90,14 @@ class CreateWorkspaceResult(Result):
     replaced_workspace: ReplacedWorkspace | None = None
 
 
-class StartWorkspaceResult(_BuildOrNone):
+class StartWorkspaceResult(Result):
     """``start_workspace`` started the workspace, or found it running."""
 
     started: bool
     workspace_id: UUID
     workspace_name: str
+    build_id: UUID | None = None
+    no_build: Literal[True] | None = None
     status: Literal[ResultStatus.BUILDING] | None = None
     transition: Transition | None = None
     message: str | None = None
@@ -118,12 +109,14 @@ class StartWorkspaceResult(_BuildOrNone):
     lifecycle_state: str | None = None
 
 
-class StopWorkspaceResult(_BuildOrNone):
+class StopWorkspaceResult(Result):
     """``stop_workspace`` stopped the workspace, or found it stopped."""
 
     stopped: bool
     workspace_id: UUID
     workspace_name: str
+    build_id: UUID | None = None
+    no_build: Literal[True] | None = None
     status: Literal[ResultStatus.BUILDING] | None = None
     transition: Transition | None = None
     message: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
+from chattool import arguments as tool_arguments
 from chattool.backend import CreateBuild
 from chattool.build_failure import FailurePath
 from chattool.build_request import requested_build
@@ -48,7 +49,7 @@ async def start_workspace(context: ToolContext, arguments: StartWorkspaceArgs) -
     """Start the chat's workspace; a failure of the domain is an answer, never raised."""
     if not context.backend.can_start:
         return ToolResponse.text_error("workspace starter is not configured")
-    call = Call(context, wait=arguments.wait)
+    call = Call(context, wait=tool_arguments.wait_bound(arguments.wait_seconds))
     replay = Replay(call, "start_workspace", arguments)
     return await respond(call, WorkspaceStart(call, replay, arguments), replay)
 

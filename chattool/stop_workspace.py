@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
+from chattool import arguments as tool_arguments
 from chattool.backend import CreateBuild
 from chattool.build_failure import FailurePath
 from chattool.build_request import requested_build
@@ -39,7 +40,7 @@ async def stop_workspace(context: ToolContext, arguments: StopWorkspaceArgs) -> 
     """Stop the chat's workspace; a failure of the domain is an answer, never raised."""
     if not context.backend.can_stop:
         return ToolResponse.text_error("workspace stopper is not configured")
-    call = Call(context, wait=arguments.wait)
+    call = Call(context, wait=tool_arguments.wait_bound(arguments.wait_seconds))
     replay = Replay(call, "stop_workspace", arguments)
     return await respond(call, WorkspaceStop(call, replay), replay)
 

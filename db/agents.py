@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, case, insert, select, update
 
 from db.records import Agent
-from db.states import AgentLifecycle, LogLevel
-from db.tables import workspace_agent_logs, workspace_agents
+from db.states import AgentLifecycle, LogLevel, Transition
+from db.tables import provisioner_jobs, workspace_agent_logs, workspace_agents, workspace_builds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,23 @@ _OF_BUILD = _AGENTS.where(workspace_agents.c.build_id == bindparam("build"))
 _BY_ID = _AGENTS.where(workspace_agents.c.id == bindparam("agent"))
 _BY_TOKEN = _AGENTS.where(
     workspace_agents.c.auth_token_hash == bindparam("digest"), workspace_agents.c.name == bindparam("name")
+)
+_newer = workspace_builds.alias("newer_build")
+_EXPECTED = (
+    _AGENTS.join(workspace_builds, workspace_builds.c.id == workspace_agents.c.build_id)
+    .join(provisioner_jobs, provisioner_jobs.c.id == workspace_builds.c.job_id)
+    .where(
+        workspace_builds.c.transition == Transition.START.value,
+        provisioner_jobs.c.completed_at.is_not(None),
+        provisioner_jobs.c.canceled_at.is_(None),
+        provisioner_jobs.c.error.is_(None),
+        ~select(_newer.c.id)
+        .where(
+            _newer.c.workspace_id == workspace_builds.c.workspace_id,
+            _newer.c.build_number > workspace_builds.c.build_number,
+        )
+        .exists(),
+    )
 )
 _CONNECTED = (
     update(workspace_agents)
@@ -87,6 +104,11 @@ def of_build(conn: Connection, build_id: BuildId) -> list[Agent]:
 def agent(conn: Connection, agent_id: AgentId) -> Agent | None:
     """The agent; ``None`` when there is none or its build has been followed by another."""
     return conn.record(_agent_record, _BY_ID, agent=agent_id)
+
+
+def expected(conn: Connection) -> list[Agent]:
+    """The agents of all running workspaces: those whose latest build is a start that succeeded."""
+    return conn.records(_agent_record, _EXPECTED)
 
 
 def by_token(conn: Connection, token: str, name: str) -> Agent | None:

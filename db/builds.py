@@ -68,6 +68,7 @@ _ACTIVE = (
         exists().where(_OF_JOB),
     )
 )
+_UNFINISHED = select(provisioner_jobs.c.id).where(provisioner_jobs.c.completed_at.is_(None)).limit(1)
 
 
 def topic(build_id: BuildId) -> str:
@@ -168,6 +169,11 @@ def log_tail(conn: Connection, job_id: JobId, *, limit: int) -> list[JobLog]:
 def active_count(conn: Connection) -> int:
     """How many builds have not ended."""
     return int(conn.scalar(_ACTIVE))
+
+
+def has_unfinished_job(conn: Connection) -> bool:
+    """Whether any job, of a build or of an import, has not ended."""
+    return conn.first(_UNFINISHED) is not None
 
 
 def _log_from(row: Row) -> JobLog:

@@ -125,6 +125,12 @@ class FakeClock:
         """How many tasks wait for a moment in the future."""
         return sum(not future.done() for _, _, future in self._sleepers)
 
+    @property
+    def next_moment_in(self) -> timedelta | None:
+        """How far the first of those moments is away; ``None`` when nobody waits for one."""
+        moments = [moment for moment, _, future in self._sleepers if not future.done()]
+        return min(moments) - self._now if moments else None
+
     def advance(self, duration: timedelta) -> None:
         """Move forward, waking sleepers in the order of their moments."""
         target = self._now + duration

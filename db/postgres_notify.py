@@ -75,6 +75,7 @@ class Listener:
             command_timeout=_CALL_TIMEOUT_SECONDS,
             server_settings={"application_name": "chattool-listener"},
         )
+        driver.add_termination_listener(lambda _driver: self._posted.set())
         await driver.add_listener(_CHANNEL, self._heard)
         await self._synchronize(driver)
         return driver
@@ -94,6 +95,7 @@ class Listener:
                     driver = await self._connect()
                     pause = _RECONNECT[0]
                     self._wakeups.publish_all()  # whatever was said meanwhile was not heard
+                    self._posted.set()  # nor sent
                 await self._serve(driver)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning(
@@ -110,6 +112,8 @@ class Listener:
         last = self._elapsed.monotonic()
         while not driver.is_closed():
             await self._elapsed.wait(self._posted, _ROUND_TRIP)
+            if driver.is_closed():
+                return
             self._posted.clear()
             outgoing, self._outgoing = self._outgoing, []
             if outgoing:

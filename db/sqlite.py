@@ -89,10 +89,24 @@ class _Work:
     def __init__(self, function: Callable[[Connection], object], loop: asyncio.AbstractEventLoop) -> None:
         self.function = function
         self.future: asyncio.Future[object] = loop.create_future()
-        self.started = False
+        self._lock = threading.Lock()
+        self._begun = False
+        self.withdrawn = False
         self.result: object = None
         self.error: BaseException | None = None
         self.notices: list[tuple[str, str]] = []
+
+    def begin(self) -> bool:
+        """Whether the caller still waits; if so, the function is about to run."""
+        with self._lock:
+            self._begun = not self.withdrawn
+            return self._begun
+
+    def withdraw(self) -> bool:
+        """Whether the function has not begun, and now never will."""
+        with self._lock:
+            self.withdrawn = not self._begun
+            return self.withdrawn
 
     def attempt(self, conn: Connection) -> None:
         """Run the function and keep what it answered or raised."""
@@ -200,11 +214,14 @@ class SqliteStore:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 return await work.future  # type: ignore[return-value]
         except TimeoutError:
-            if work.started:
-                message = f"{self.path} did not answer in time; what this call did is unknown"
-                raise errors.StoreUnavailable(message) from None
-            message = f"{self.path} was busy for too long"
-            raise errors.StoreBusy(message) from None
+            if work.withdraw():
+                message = f"{self.path} was busy for too long"
+                raise errors.StoreBusy(message) from None
+            message = f"{self.path} did not answer in time; what this call did is unknown"
+            raise errors.StoreUnavailable(message) from None
+        except asyncio.CancelledError:
+            work.withdraw()
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         driver = sqlite3.connect(self.path, isolation_level=None, timeout=0, cached_statements=512)
@@ -236,15 +253,11 @@ class SqliteStore:
         while open_line:
             batch = self._next_batch()
             open_line = None not in batch
-            works = [work for work in batch if work is not None and not work.future.cancelled()]
-            for work in works:
-                work.started = True
+            works = [work for work in batch if work is not None and not work.withdrawn]
             try:
                 driver = driver or self._connect()
                 if works:
                     self._commit(driver, works)
-                if self.wakeups.in_use and foreign.seen(driver):
-                    self._loop.call_soon_threadsafe(self.wakeups.publish_all)
             except BaseException as error:  # noqa: BLE001 - handed to the callers
                 for work in works:
                     work.error = error
@@ -252,6 +265,9 @@ class SqliteStore:
                     with suppress(sqlite3.Error):
                         driver.execute("ROLLBACK")
             self._answer(works)
+            with suppress(sqlite3.Error, RuntimeError):  # only hints; the loop may be closed
+                if driver is not None and self.wakeups.in_use and foreign.seen(driver):
+                    self._loop.call_soon_threadsafe(self.wakeups.publish_all)
         if driver is not None:
             driver.close()
 
@@ -264,13 +280,33 @@ class SqliteStore:
                 batch.append(self._writes.get_nowait())
         return batch
 
+    def _begin(self, driver: sqlite3.Connection, works: list[_Work]) -> bool:
+        """Whether the lock was free before the last of the callers gave up."""
+        for pause in itertools.cycle(_LOCK_RETRY):
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not sqlite_errors.is_lock(error):
+                    raise
+            else:
+                return True
+            if all(work.withdrawn for work in works):
+                return False
+            clocks.pause(pause)
+        raise AssertionError  # unreachable: the pauses never end
+
     def _commit(self, driver: sqlite3.Connection, works: list[_Work]) -> None:
-        self._until_unlocked(partial(driver.execute, "BEGIN IMMEDIATE"))
+        if not self._begin(driver, works):
+            return
         for work in works:
+            if not work.begin():
+                continue
             driver.execute("SAVEPOINT work")
             work.attempt(SqliteConnection(driver, self.clock, self.path))
             if not driver.in_transaction:
-                break  # SQLite itself rolled everything back: disk full, I/O error
+                # SQLite itself rolled everything back: disk full, I/O error.
+                work.error = work.error or errors.StoreUnavailable(f"{self.path} dropped the transaction")
+                break
             if work.error is not None:
                 driver.execute("ROLLBACK TO work")
             driver.execute("RELEASE work")
@@ -293,9 +329,8 @@ class SqliteStore:
     def _read_loop(self) -> None:
         driver: sqlite3.Connection | None = None
         while (work := self._reads.get()) is not None:
-            if work.future.cancelled():
+            if not work.begin():
                 continue
-            work.started = True
             try:
                 if driver is None:
                     driver = self._connect()

@@ -6,7 +6,10 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING
 
+from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
+
 from db import errors
+from db.tables import metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +21,7 @@ _UNWRITABLE = {
     sqlite3.SQLITE_PERM: "may not be opened; check the permissions of the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its folder exists and can be written",
 }
-_INDEX = re.compile(r"index '(\w+)'")
+_NAME = re.compile(r"(?:index '|CHECK constraint failed: )(\w+)")
 _COLUMNS = re.compile(r"UNIQUE constraint failed: (.+)")
 
 
@@ -57,10 +60,17 @@ def _ours(error: sqlite3.Error, path: Path) -> errors.StoreError:
 
 
 def constraint_name(message: str) -> str:
-    """The name that the constraint has on both stores; SQLite names only columns or an index."""
-    if found := _INDEX.search(message):
+    """The name that the constraint has on both stores; SQLite often says only which columns."""
+    if found := _NAME.search(message):
         return found[1]
     if found := _COLUMNS.search(message):
-        columns = [column.strip().split(".") for column in found[1].split(",")]
-        return "_".join(["uq", columns[0][0], *(name for _, name in columns)])
+        return _NAMES.get(frozenset(found[1].split(", ")), "")
     return ""
+
+
+_NAMES = {
+    frozenset(f"{table.name}.{column.name}" for column in constraint.columns): str(constraint.name)
+    for table in metadata.tables.values()
+    for constraint in table.constraints
+    if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint)
+}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db import ids
 from db.builds import job_from
@@ -36,9 +37,16 @@ _INSERT_TEMPLATE = insert(templates).values(
         for c in ("id", "organization_id", "name", "provisioner", "created_by", "created_at", "updated_at")
     }
 )
+_active = template_versions.alias("active_version")
+_candidate = template_versions.alias("candidate")
+_ACTIVE_IS_NEWER = exists().where(
+    _active.c.id == templates.c.active_version_id,
+    _candidate.c.id == bindparam("version"),
+    _active.c.created_at > _candidate.c.created_at,
+)
 _ACTIVATE = (
     update(templates)
-    .where(templates.c.id == bindparam("template"))
+    .where(templates.c.id == bindparam("template"), ~_ACTIVE_IS_NEWER)
     .values(
         active_version_id=bindparam("version"),
         display_name=bindparam("new_display_name"),
@@ -92,7 +100,11 @@ _STORE_IMPORT = (
     )
 )
 _FILE_BY_HASH = select(files.c.id).where(files.c.hash == bindparam("digest"))
-_INSERT_FILE = insert(files).values({c: bindparam(c) for c in ("id", "hash", "data", "created_at")})
+_INSERT_FILE = (
+    upsert(files)
+    .values({c: bindparam(c) for c in ("id", "hash", "data", "created_at")})
+    .on_conflict_do_nothing(index_elements=["hash"])
+)
 _FILE = select(files.c.data).where(files.c.id == bindparam("file"))
 
 
@@ -103,8 +115,9 @@ def store_file(conn: Connection, data: bytes) -> FileId:
     if known is not None:
         return ids.FileId(known)
     file_id = ids.FileId(ids.new_id())
-    conn.run(_INSERT_FILE, id=file_id, hash=digest, data=data, created_at=conn.now)
-    return file_id
+    if conn.run(_INSERT_FILE, id=file_id, hash=digest, data=data, created_at=conn.now):
+        return file_id
+    return ids.FileId(conn.scalar(_FILE_BY_HASH, digest=digest))  # somebody else stored it meanwhile
 
 
 def file(conn: Connection, file_id: FileId) -> bytes:
@@ -273,7 +286,10 @@ def activate(
     icon: str,
     default_ttl_ms: int,
 ) -> None:
-    """Make a version the one that new builds use, and show the template as that version describes it."""
+    """Make a version the one that new builds use, and show the template as that version describes it.
+
+    Nothing changes when the active version was pushed after this one.
+    """
     conn.run(
         _ACTIVATE,
         template=template_id,

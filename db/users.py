@@ -29,6 +29,11 @@ _INSERT_ORGANIZATION = insert(organizations).values(
 _USER = select(users.c.id, users.c.username, users.c.email, users.c.status, users.c.roles, users.c.deleted)
 _USER_BY_ID = _USER.where(users.c.id == bindparam("id"))
 _USER_BY_NAME = _USER.where(func.lower(users.c.username) == func.lower(bindparam("name")), ~users.c.deleted)
+_USERS = (
+    _USER.join(organization_members, organization_members.c.user_id == users.c.id)
+    .where(organization_members.c.organization_id == bindparam("organization"), ~users.c.deleted)
+    .order_by(users.c.username)
+)
 _INSERT_USER = insert(users).values(
     {c: bindparam(c) for c in ("id", "username", "email", "roles", "created_at")}
 )
@@ -128,16 +133,25 @@ def user_by_name(conn: Connection, name: str) -> User | None:
     return conn.record(User, _USER_BY_NAME, name=name)
 
 
+def list_users(conn: Connection, organization_id: OrganizationId) -> list[User]:
+    """The living members of an organization, by name."""
+    return conn.records(User, _USERS, organization=organization_id)
+
+
 def set_user_status(conn: Connection, user_id: UserId, status: str) -> None:
     """Make a user ``active`` or ``suspended``."""
     conn.run(_UPDATE_USER_STATUS, user=user_id, new_status=status)
 
 
+def ensure_organization(conn: Connection) -> Organization:
+    """The default organization, made when it is missing."""
+    organization = organization_by_name(conn, DEFAULT_ORGANIZATION)
+    return organization or create_organization(conn, DEFAULT_ORGANIZATION)
+
+
 def ensure_owner(conn: Connection, username: str) -> tuple[Organization, User]:
     """The default organization and the user of that name in it; both are made when missing."""
-    organization = organization_by_name(conn, DEFAULT_ORGANIZATION)
-    if organization is None:
-        organization = create_organization(conn, DEFAULT_ORGANIZATION)
+    organization = ensure_organization(conn)
     owner = user_by_name(conn, username)
     if owner is None:
         owner = create_user(conn, username, [organization.id], roles=["owner"])

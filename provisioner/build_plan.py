@@ -26,6 +26,7 @@ def request(work: BuildWork, agent_token: str) -> Request:
         preset=work.preset,
         workspace=work.metadata,
         agent_token=agent_token,
+        log_level=work.log_level,
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal
 
 from db import builds, ids, names, templates, workspaces
 from db.errors import Conflict, NotFound, RequestError, Validation
-from db.states import BuildReason, JobStatus, JobType, Transition, job_status
+from db.states import BuildReason, JobStatus, JobType, LogLevel, Transition, job_status
 from db.tables import provisioner_jobs, template_versions, workspace_builds
 from db.tables import templates as template_table
 from db.tables import workspaces as workspace_table
@@ -68,6 +68,8 @@ class BuildRequest:
     """Replaces the provisioner's state; for template managers."""
     orphan: bool = False
     """A delete that forgets the state instead of destroying what it names."""
+    log_level: str = ""
+    """``debug`` makes the provisioner say more; for administrators."""
     idempotency_key: str | None = None
 
 
@@ -275,7 +277,7 @@ def _insert(
         job_type=JobType.WORKSPACE_BUILD.value,
         provisioner=row.provisioner,
         file=row.file_id,
-        job_input={"workspace_build_id": str(build_id)},
+        job_input={"workspace_build_id": str(build_id), "log_level": request.log_level or LogLevel.INFO},
         job_tags=job_tags,
         turn=max(row.last_turn or 0, row.own_turn or 0),
         build=build_id,
@@ -325,6 +327,10 @@ def _check_access(
     custom_state = request.orphan or request.state is not None
     if custom_state and not {ADMINISTRATOR, TEMPLATE_ADMINISTRATOR} & set(initiator.roles):
         raise RequestError(403, "Only template managers may provide custom state")
+    if request.log_level not in ("", LogLevel.DEBUG):
+        raise RequestError(400, f'Log level "{request.log_level}" not supported; the only one is debug.')
+    if request.log_level and ADMINISTRATOR not in initiator.roles:
+        raise RequestError(403, "Only administrators may set a log level.")
 
 
 def _check_version(row: Row, request: BuildRequest) -> None:

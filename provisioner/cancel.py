@@ -75,8 +75,8 @@ def cancel(conn: Connection, job_id: JobId, *, expect_status: str | None = None)
     if row.canceled_at is not None:
         raise RequestError(400, "Job has already been marked as canceled!")
     if status is JobStatus.PENDING:
-        fence, number = finish.fence_of(conn, job_id)
-        finish.finish(conn, fence, number, Outcome(status=JobStatus.CANCELED))
+        fence = finish.fence_of(conn, job_id)
+        finish.finish(conn, fence, queue.SERVER_CALL, Outcome(status=JobStatus.CANCELED))
         return JobStatus.CANCELED
     conn.run(_MARK, job=job_id, now=conn.now)
     conn.notify(queue.cancel_topic(job_id))

@@ -162,8 +162,8 @@ def finish(conn: Connection, fence: Fence, number: int, outcome: Outcome, lines:
     conn.notify(queue.cancel_topic(fence.job_id))
 
 
-def fence_of(conn: Connection, job_id: JobId) -> tuple[Fence, int]:
-    """The fence that a job has now, and a call number: for ends that no runner writes.
+def fence_of(conn: Connection, job_id: JobId) -> Fence:
+    """The fence that a job has now: for ends that no runner writes, whose number is ``queue.SERVER_CALL``.
 
     Raises:
         LeaseLost: the job has ended.
@@ -171,7 +171,7 @@ def fence_of(conn: Connection, job_id: JobId) -> tuple[Fence, int]:
     row = conn.first(_FENCE_OF, job=job_id)
     if row is None:
         raise LeaseLost
-    return Fence(job_id=job_id, attempt=row.attempt, worker_id=row.worker_id), queue.SERVER_CALL
+    return Fence(job_id=job_id, attempt=row.attempt, worker_id=row.worker_id)
 
 
 _FENCE_OF = select(_jobs.attempt, _jobs.worker_id).where(

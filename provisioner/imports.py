@@ -44,11 +44,14 @@ def push(
     The version becomes active when its import succeeds; until then builds go on with the one before.
 
     Raises:
-        RequestError: 400 for a bad name, or a template of another provisioner.
+        RequestError: 400 for a bad name, bad tags, or a template of another provisioner.
     """
     if not names.is_valid(name):
         rule = Validation(field="name", detail=f"A name has {names.RULE}.")
         raise RequestError(400, f"Invalid template name {name!r}.", validations=[rule])
+    if any("\0" in text for tag in (version_tags or {}).items() for text in tag):
+        unstorable = Validation(field="tags", detail="A tag contains a character that cannot be stored.")
+        raise RequestError(400, "Invalid tags.", validations=[unstorable])
     known = templates.by_name(conn, organization_id, name)
     if known is not None and known.provisioner is not provisioner:
         message = (
@@ -86,7 +89,7 @@ def push(
 
 
 def store(conn: Connection, job_id: JobId, imported: Imported) -> None:
-    """Write what a successful import found, and make the version its template's active one."""
+    """Write what a successful import found, and make the version its template's active one, unless a newer one is."""
     version = templates.version_of_job(conn, job_id)
     parsed = imported.parsed
     agents = [agent for resource in imported.start.resources for agent in resource.agents]

@@ -55,6 +55,7 @@ class BuildWork:
     previous_parameters: Mapping[str, str]
     variables: Mapping[str, str]
     preset: str
+    log_level: LogLevel
 
     @property
     def build_id(self) -> BuildId:

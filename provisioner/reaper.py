@@ -6,12 +6,12 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from db.clock import shuffled
 from db.errors import LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobStatus, LogLevel, LogSource
-from db.tables import provisioner_jobs
+from db.tables import provisioner_jobs, workspace_builds
 from provisioner import finish, joblogs, queue
 from provisioner.jobs import Line, Outcome
 
@@ -45,6 +45,19 @@ _LOCK = (
     )
     .where(_jobs.id == bindparam("job"), _STUCK)
     .with_for_update(skip_locked=True)
+)
+_previous = workspace_builds.alias("previous_build")
+# A build that never wrote a state (an orphaning delete) must not leave the workspace without one.
+_LOST_STATE = (
+    select(_previous.c.state)
+    .join(
+        workspace_builds,
+        and_(
+            workspace_builds.c.workspace_id == _previous.c.workspace_id,
+            workspace_builds.c.build_number == _previous.c.build_number + 1,
+        ),
+    )
+    .where(workspace_builds.c.job_id == bindparam("job"), func.length(workspace_builds.c.state) == 0)
 )
 _RULER = "===================="
 
@@ -95,7 +108,7 @@ def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings) -> b
     if row is None:
         return False
     try:
-        fence, number = finish.fence_of(conn, job_id)
+        fence = finish.fence_of(conn, job_id)
     except LeaseLost:
         return False
     if row.started_at is None:
@@ -103,7 +116,7 @@ def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings) -> b
     elif row.committed_at is not None:
         _terminate(conn, row, job_id, "hung", settings.job_lease + settings.lease_grace)
     elif row.canceled_at is not None:
-        finish.finish(conn, fence, number, Outcome(status=JobStatus.CANCELED))
+        finish.finish(conn, fence, queue.SERVER_CALL, Outcome(status=JobStatus.CANCELED))
     elif row.losses + 1 >= settings.max_attempts:
         _terminate(conn, row, job_id, "hung", settings.job_lease + settings.lease_grace)
     else:
@@ -117,16 +130,17 @@ def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings) -> b
 
 
 def _terminate(conn: Connection, row: Row, job_id: JobId, state: str, limit: timedelta) -> None:
-    fence, number = finish.fence_of(conn, job_id)
+    fence = finish.fence_of(conn, job_id)
     said = f"chattool: build detected as {state} for {_in_words(limit)}"
     outcome = Outcome(
         status=JobStatus.FAILED,
         error=f"{said} and terminated by the reaper",
-        # A daemon that comes back, or the next one, may well build it.
-        retryable=True,
+        # Another daemon may well build it; that nobody came for it does not heal by itself.
+        retryable=True if row.started_at is not None else None,
+        state=conn.scalar(_LOST_STATE, job=job_id),
         applied=row.committed_at is not None,
     )
-    finish.finish(conn, fence, number, outcome, _banner(conn, row, f"{said}, it will be terminated"))
+    finish.finish(conn, fence, queue.SERVER_CALL, outcome, _banner(conn, row, f"{said}, it will be terminated"))
 
 
 def _banner(conn: Connection, row: Row, text: str) -> Sequence[Line]:

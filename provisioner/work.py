@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, select
 
 from db import users as user_reads
 from db.errors import NotFound
-from db.states import JobType, Transition
+from db.states import JobType, LogLevel, Transition
 from db.tables import provisioner_jobs, template_versions, templates, users, workspace_builds, workspaces
 from provisioner import documents
 from provisioner.jobs import BuildWork, ImportWork
@@ -45,7 +45,9 @@ _BUILD = (
         template_versions.c.name.label("template_version_name"),
         template_versions.c.variables,
         template_versions.c.presets,
+        provisioner_jobs.c.input,
     )
+    .join(provisioner_jobs, provisioner_jobs.c.id == workspace_builds.c.job_id)
     .join(workspaces, workspaces.c.id == workspace_builds.c.workspace_id)
     .join(users, users.c.id == workspaces.c.owner_id)
     .join(template_versions, template_versions.c.id == workspace_builds.c.template_version_id)
@@ -108,6 +110,7 @@ def _build_work(conn: Connection, job_id: JobId) -> BuildWork:
         previous_parameters=row.previous_parameters or {},
         variables=_values(row.variables),
         preset=_preset_name(row.presets, row.preset_id),
+        log_level=LogLevel(row.input.get("log_level", LogLevel.INFO)),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.postgresql import insert
 
 from db.states import JobStatus, Transition, job_status
 from db.tables import provisioner_jobs, users, workspace_builds, workspace_charges, workspaces
@@ -35,16 +36,17 @@ _BUILDS = (
     )
     .select_from(workspaces)
     .join(users, users.c.id == workspaces.c.owner_id)
-    .join(workspace_charges, workspace_charges.c.workspace_id == workspaces.c.id)
+    .outerjoin(workspace_charges, workspace_charges.c.workspace_id == workspaces.c.id)
     .join(workspace_builds, workspace_builds.c.workspace_id == workspaces.c.id)
     .join(provisioner_jobs, provisioner_jobs.c.id == workspace_builds.c.job_id)
     .order_by(workspaces.c.id, workspace_builds.c.build_number)
 )
 _BUILDS_OF_ONE = _BUILDS.where(workspaces.c.id == bindparam("workspace"))
+_RIGHT = {"confirmed": bindparam("right_confirmed"), "reserved": bindparam("right_reserved")}
 _REPAIR = (
-    update(workspace_charges)
-    .where(workspace_charges.c.workspace_id == bindparam("workspace"))
-    .values(confirmed=bindparam("right_confirmed"), reserved=bindparam("right_reserved"))
+    insert(workspace_charges)
+    .values(workspace_id=bindparam("workspace"), **_RIGHT)
+    .on_conflict_do_update(index_elements=["workspace_id"], set_=_RIGHT)
 )
 
 
@@ -63,7 +65,8 @@ class Drift:
     workspace_id: WorkspaceId
     workspace_name: str
     """``owner/name``."""
-    recorded: Charge
+    recorded: Charge | None
+    """``None``: the row is missing."""
     replayed: Charge
 
 
@@ -122,7 +125,8 @@ def _drifts(rows: Iterable[Row]) -> Iterator[Drift]:
         by_workspace.setdefault(row.workspace_id, []).append(row)
     for workspace_id, builds in by_workspace.items():
         first = builds[0]
-        recorded = Charge(confirmed=first.confirmed, reserved=first.reserved)
+        missing = first.confirmed is None
+        recorded = None if missing else Charge(confirmed=first.confirmed, reserved=first.reserved)
         right = replayed(builds)
         if right != recorded:
             yield Drift(

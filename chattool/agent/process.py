@@ -101,6 +101,7 @@ class Agent:
             if code != 0:
                 state = AgentLifecycle.START_ERROR
         self._script_ended = True
+        await self._output.flush()  # who sees the agent ready finds what its script said
         await self._report(state)
 
     async def _report(self, state: AgentLifecycle) -> None:

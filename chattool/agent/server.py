@@ -27,6 +27,9 @@ CALL_TIMEOUT = timedelta(seconds=5)
 UNKNOWN_LIMIT = timedelta(minutes=10)
 """How long the server may not know the agent at first: it is stored when its build ends."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(milliseconds=50), timedelta(seconds=10)
+# A server on this machine comes and goes with its use, and asking costs nothing when nobody listens. Whoever
+# brings it back wants to see at once which workspaces live.
+_LONGEST_PAUSE_ON_THIS_MACHINE = timedelta(seconds=1)
 _ANSWER_LIMIT_BYTES = 4 << 20
 
 
@@ -58,6 +61,8 @@ class Server:
         self._clock = clock
         self._closing = closing
         self._known = False
+        on_this_machine = settings.server_url_file is not None
+        self._longest_pause = _LONGEST_PAUSE_ON_THIS_MACHINE if on_this_machine else _LONGEST_PAUSE
 
     async def deliver(
         self, method: str, path: str, body: Mapping[str, object] | None = None
@@ -84,7 +89,7 @@ class Server:
                 self._known = True
                 return answer
             await self._clock.wait(self._closing, jittered(pause))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, self._longest_pause)
 
     async def call(
         self, method: str, path: str, body: Mapping[str, object] | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chattool import backend
 from db import agents, builds, templates, users, workspaces
 from db.errors import Conflict, NotFound, RequestError
+from db.states import JobStatus
 from provisioner import builds as builder
 from provisioner import daemons
 from quota import budget
@@ -150,7 +151,8 @@ def _initiator(actor: Actor) -> builder.Initiator:
 def _build(conn: Connection, build_id: BuildId, settings: ProvisionerSettings) -> Build:
     found = builds.build(conn, build_id)
     job = found.job
-    place = daemons.queue_state(conn, job, offline=settings.daemon_offline)
+    pending = job.status is JobStatus.PENDING
+    place = daemons.queue_state(conn, job, offline=settings.daemon_offline) if pending else None
     return backend.Build(
         id=found.id,
         workspace_id=found.workspace_id,
@@ -166,9 +168,9 @@ def _build(conn: Connection, build_id: BuildId, settings: ProvisionerSettings) -
             failure_reason=job.failure_reason or "",
             retryable=job.retryable,
             stage=job.stage or "",
-            queue_position=place.position,
-            queue_size=place.size,
-            matched_provisioners=place.available,
+            queue_position=0 if place is None else place.position,
+            queue_size=0 if place is None else place.size,
+            matched_provisioners=None if place is None else place.available,
         ),
     )
 

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import socket
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chattool.context import ToolContext
-from chattool.engine import local_agents
 from chattool.engine.backend import EngineBackend
 from chattool.engine.chats import StoreChats
+from chattool.engine.running_daemon import default_workspaces, running_daemon
 from chattool.engine.templates import push_template
 from chattool.settings import ToolSettings
 from chattool.toolset import Toolset
 from db import chats, users
-from db.engine import open_store, sqlite_path
+from db.engine import open_store
 from db.errors import NotFound
-from provisioner import autostop, reaper
-from provisioner.client import StoreClient
-from provisioner.daemon import Daemon
-from provisioner.provisioners.echo import EchoProvisioner
 from provisioner.settings import ProvisionerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from chattool.context import ConnectAgent, OnChatUpdated, Progress
     from db.clock import Clock
@@ -153,51 +146,13 @@ async def open_engine(
             tool_settings=tool_settings or ToolSettings(),
         )
         if run_daemon:
-            if provisioners is None:
-                root = workspaces or default_workspaces(url)
-                local = await stack.enter_async_context(local_agents.local_provisioner(store, root, settings))
-                provisioners = [EchoProvisioner(store.clock), local]
-            daemon = Daemon(
-                StoreClient(store, settings),
-                provisioners,
-                organization_id=organization.id,
-                name=daemon_name or f"{socket.gethostname()}-{os.getpid()}",
-                version=version("chattool"),
+            running = running_daemon(
+                store,
+                organization.id,
+                settings=replace(settings, drain_limit=drain_limit),
+                workspaces=workspaces or default_workspaces(url),
+                provisioners=provisioners,
+                name=daemon_name,
             )
-            await stack.enter_async_context(_running(daemon, drain_limit))
-            await stack.enter_async_context(_in_background(reaper.run(store, settings)))
-            await stack.enter_async_context(_in_background(autostop.run(store)))
+            await stack.enter_async_context(running)
         yield engine
-
-
-def default_workspaces(url: str) -> Path:
-    """Where local workspaces live by default: beside the SQLite file, else in the home directory."""
-    path = sqlite_path(url)
-    return path.parent / "workspaces" if path is not None else Path.home() / ".chattool" / "workspaces"
-
-
-@asynccontextmanager
-async def _running(daemon: Daemon, drain_limit: timedelta) -> AsyncIterator[None]:
-    task = asyncio.create_task(daemon.run(), name="chattool-daemon")
-    ready = asyncio.create_task(daemon.ready.wait())
-    try:
-        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-        yield
-    finally:
-        ready.cancel()
-        daemon.drain()
-        await asyncio.wait({task}, timeout=drain_limit.total_seconds())
-        daemon.cancel()
-        await task
-
-
-@asynccontextmanager
-async def _in_background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from chattool.engine.agents import StoreAgents
 from provisioner.provisioners.local import LocalProvisioner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from db.transactions import Store
@@ -21,10 +22,17 @@ if TYPE_CHECKING:
 URL_FILE = ".agents-endpoint"
 
 
+@dataclass(frozen=True, kw_only=True)
+class LocalAgents:
+    """Local workspaces, made and answered by this process."""
+
+    provisioner: LocalProvisioner
+    url: Callable[[], Awaitable[str]]
+    """Where agents report, as soon as somebody answers there. Raises ``OSError``."""
+
+
 @asynccontextmanager
-async def local_provisioner(
-    store: Store, root: Path, settings: ProvisionerSettings
-) -> AsyncIterator[LocalProvisioner]:
+async def local_agents(store: Store, root: Path, settings: ProvisionerSettings) -> AsyncIterator[LocalAgents]:
     """The provisioner of workspaces below ``root``; their agents are answered while the context lasts."""
     url_file = root / URL_FILE
     # The web framework takes half a second to import: start it beside everything else, and wait for it
@@ -32,14 +40,15 @@ async def local_provisioner(
     stop = asyncio.Event()
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(_serve(store, url_file, address, stop), name="chattool-agents-endpoint")
+
+    async def url() -> str:
+        return await asyncio.shield(address)
+
+    provisioner = LocalProvisioner(
+        root, store.clock, url, exit_timeout=settings.exit_timeout, server_url_file=url_file
+    )
     try:
-        yield LocalProvisioner(
-            root,
-            store.clock,
-            lambda: asyncio.shield(address),
-            exit_timeout=settings.exit_timeout,
-            server_url_file=url_file,
-        )
+        yield LocalAgents(provisioner=provisioner, url=url)
     finally:
         stop.set()
         await serving

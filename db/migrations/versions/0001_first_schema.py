@@ -49,7 +49,7 @@ def upgrade() -> None:
         "users",
         [sa.literal_column("lower(username)")],
         unique=True,
-        sqlite_where=sa.text("NOT deleted"),
+        sqlite_where=sa.text("deleted = 0"),
         postgresql_where=sa.text("NOT deleted"),
     )
     op.create_table(
@@ -219,7 +219,7 @@ def upgrade() -> None:
         "templates",
         ["organization_id", sa.literal_column("lower(name)")],
         unique=True,
-        sqlite_where=sa.text("NOT deleted"),
+        sqlite_where=sa.text("deleted = 0"),
         postgresql_where=sa.text("NOT deleted"),
     )
     op.create_table(
@@ -346,7 +346,7 @@ def upgrade() -> None:
         "workspaces",
         ["owner_id", sa.literal_column("lower(name)")],
         unique=True,
-        sqlite_where=sa.text("NOT deleted"),
+        sqlite_where=sa.text("deleted = 0"),
         postgresql_where=sa.text("NOT deleted"),
     )
     op.create_table(

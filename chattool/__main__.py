@@ -1,0 +1,9 @@
+"""``python -m chattool``."""
+
+from __future__ import annotations
+
+import sys
+
+from chattool.cli import main
+
+sys.exit(main())

@@ -1,0 +1,18 @@
+"""The command line. Everything heavy is imported by the command that needs it, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command that this process was started with; its exit code.
+
+    0: done. 1: a build or tool failed, or the thing asked for does not exist. 2: wrong usage.
+    130: interrupted.
+    """
+    from chattool.cli.app import run_command_line
+
+    return run_command_line(sys.argv[1:])

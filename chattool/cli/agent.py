@@ -1,0 +1,16 @@
+"""``chattool agent``: runs inside a workspace; nobody types it."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command("agent", hidden=True)(agent)
+
+
+def agent() -> int:
+    """Be the agent of a workspace, as the environment says."""
+    from chattool.agent import main
+
+    return main()

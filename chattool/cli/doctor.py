@@ -1,0 +1,3 @@
+"""``chattool doctor``."""
+import typer
+def register(app): pass

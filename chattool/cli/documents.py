@@ -1,0 +1,126 @@
+"""What ``--json`` prints for each kind of thing. Absent facts are left out, never null."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from db.records import Agent, Build, Group, JobLog, Template, TemplateVersion, User, Workspace
+    from provisioner.daemons import QueueState
+
+Document = dict[str, object]
+
+
+def template(record: Template, version: TemplateVersion | None) -> Document:
+    return _present(
+        {
+            "id": record.id,
+            "name": record.name,
+            "display_name": record.display_name,
+            "description": record.description,
+            "provisioner": record.provisioner,
+            "active_version_id": record.active_version_id,
+            "default_ttl_ms": record.default_ttl_ms or None,
+            "start_cost": version and version.start_cost,
+            "stop_cost": version and version.stop_cost,
+            "created_at": _time(record.created_at),
+        }
+    )
+
+
+def template_details(record: Template, version: TemplateVersion | None) -> Document:
+    details: Document = {}
+    if version is not None:
+        details = {
+            "version": version.name,
+            "parameters": list(version.parameters),
+            "presets": list(version.presets),
+            "readme": version.readme,
+        }
+    return {**template(record, version), **details}
+
+
+def workspace(record: Workspace, latest: Build) -> Document:
+    return _present(
+        {
+            "id": record.id,
+            "name": f"{record.owner_name}/{record.name}",
+            "template": record.template_name,
+            "template_id": record.template_id,
+            "status": latest.status,
+            "deleted": record.deleted,
+            "daily_cost": latest.daily_cost,
+            "ttl_ms": record.ttl_ms,
+            "latest_build_id": latest.id,
+            "created_at": _time(record.created_at),
+        }
+    )
+
+
+def build(record: Build, workspace_name: str, queue: QueueState | None = None) -> Document:
+    job = record.job
+    waiting = queue is not None and queue.position > 0
+    return _present(
+        {
+            "id": record.id,
+            "workspace": workspace_name,
+            "workspace_id": record.workspace_id,
+            "build_number": record.build_number,
+            "transition": record.transition,
+            "status": job.status,
+            "stage": job.stage,
+            "queue_position": queue.position if queue and waiting else None,
+            "queue_size": queue.size if queue and waiting else None,
+            "error": job.error or None,
+            "error_code": job.error_code or None,
+            "failure_reason": job.failure_reason or None,
+            "planned_cost": record.planned_cost,
+            "daily_cost": record.daily_cost,
+            "parameters": dict(record.parameters),
+            "created_at": _time(record.created_at),
+            "started_at": _time(job.started_at),
+            "completed_at": _time(job.completed_at),
+        }
+    )
+
+
+def log_line(line: JobLog) -> Document:
+    return {
+        "id": line.id,
+        "created_at": _time(line.created_at),
+        "level": line.level,
+        "source": line.source,
+        "stage": line.stage,
+        "output": line.output,
+    }
+
+
+def agent(record: Agent, connection: str) -> Document:
+    return _present(
+        {
+            "id": record.id,
+            "name": record.name,
+            "connection": connection,
+            "lifecycle_state": record.lifecycle_state,
+            "last_connected_at": _time(record.last_connected_at),
+        }
+    )
+
+
+def group(record: Group) -> Document:
+    return {"id": record.id, "name": record.name, "quota_allowance": record.quota_allowance}
+
+
+def user(record: User) -> Document:
+    return {"id": record.id, "username": record.username, "status": record.status, "roles": list(record.roles)}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _present(document: Mapping[str, object]) -> Document:
+    return {name: value for name, value in document.items() if value is not None}

@@ -1,0 +1,72 @@
+"""``chattool groups``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from chattool.cli.command import Command, run
+from chattool.cli.screen import Table
+
+app = typer.Typer(help="See groups, and set what each adds to its members' budgets.", no_args_is_help=True)
+
+#: Sums of allowances have to fit into the database's integers.
+_MOST = 10**12
+
+
+@app.command("list")
+def list_groups(ctx: typer.Context) -> int:
+    """List the groups with their allowances."""
+    return run(ctx, _list)
+
+
+@app.command("set-allowance")
+def set_allowance(
+    ctx: typer.Context,
+    group: Annotated[str, typer.Argument(help="Name of the group. Everyone holds all users.", show_default=False)],
+    credits_per_day: Annotated[
+        int,
+        typer.Argument(metavar="CREDITS", min=0, max=_MOST, help="Credits for each member.", show_default=False),
+    ],
+) -> int:
+    """Set how many credits a group adds to the budget of each member.
+
+    Example: [cyan]chattool groups set-allowance Everyone 40[/cyan]
+    """
+    return run(ctx, lambda command: _set_allowance(command, group, credits_per_day))
+
+
+async def _list(command: Command) -> None:
+    from chattool.cli import documents
+    from chattool.cli.session import open_session
+    from db import users
+
+    async with open_session(command.options) as session:
+        found = await session.store.read(users.list_groups, session.organization.id)
+    command.screen.show(
+        [documents.group(each) for each in found],
+        Table(
+            columns=("group", "allowance"),
+            rows=[(each.name, each.quota_allowance) for each in found],
+            numbers=frozenset({"allowance"}),
+        ),
+    )
+
+
+async def _set_allowance(command: Command, name: str, credits_per_day: int) -> None:
+    from chattool.cli import documents
+    from chattool.cli.session import open_session
+    from db import users
+    from db.errors import NotFound
+
+    async with open_session(command.options) as session:
+        group = await session.store.read(users.group_by_name, session.organization.id, name)
+        if group is None:
+            known = ", ".join(
+                each.name for each in await session.store.read(users.list_groups, session.organization.id)
+            )
+            raise NotFound(f"no group {name!r}; there are: {known}")
+        await session.store.write(users.set_allowance, group.id, credits_per_day)
+    document = documents.group(group) | {"quota_allowance": credits_per_day}
+    command.screen.show(document, f"Group {group.name} now adds {credits_per_day} credits for each member.")

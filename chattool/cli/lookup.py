@@ -1,0 +1,85 @@
+"""Finding what a person names: by id, or by a name as it is shown.
+
+A workspace is ``NAME``, ``OWNER/NAME`` or an id. A build is an id, a workspace (its latest build) or
+``WORKSPACE#NUMBER``. A template is a name or an id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from db import builds, ids, templates, workspaces
+from db.errors import NotFound
+
+if TYPE_CHECKING:
+    from db.ids import OrganizationId
+    from db.records import Build, Template, Workspace
+    from db.transactions import Connection
+
+
+def template(conn: Connection, organization_id: OrganizationId, text: str) -> Template:
+    """The template of that name or id.
+
+    Raises:
+        NotFound: the text says what there is.
+    """
+    template_id = id_of(text)
+    found = templates.by_name(conn, organization_id, text)
+    if found is None and template_id is not None:
+        try:
+            found = templates.template(conn, ids.TemplateId(template_id))
+        except NotFound:
+            found = None
+    if found is None or found.deleted:
+        known = ", ".join(each.name for each in templates.listed(conn, organization_id))
+        there = f"there are: {known}" if known else "push one with: chattool templates push FOLDER"
+        raise NotFound(f"no template {text!r}; {there}")
+    return found
+
+
+def workspace(conn: Connection, user: str, text: str) -> Workspace:
+    """The workspace of that name or id, a deleted one by its id only.
+
+    Raises:
+        NotFound: no such workspace.
+    """
+    workspace_id = id_of(text)
+    owner, separator, name = text.rpartition("/")
+    try:
+        if workspace_id is not None:
+            return workspaces.workspace(conn, ids.WorkspaceId(workspace_id))
+        return workspaces.by_name(conn, owner if separator else user, name)
+    except NotFound:
+        raise NotFound(f"no workspace {text!r}; see: chattool workspaces list") from None
+
+
+def build(conn: Connection, user: str, text: str) -> Build:
+    """The build that is meant.
+
+    Raises:
+        NotFound: no such build.
+    """
+    build_id = id_of(text)
+    if build_id is not None:
+        try:
+            return builds.build(conn, ids.BuildId(build_id))
+        except NotFound:
+            pass  # perhaps the id of a workspace
+    name, separator, number = text.rpartition("#")
+    try:
+        if not separator:
+            return builds.latest(conn, workspace(conn, user, text).id)
+        if number.isdecimal() and len(number) < 10:  # noqa: PLR2004 - what the column can hold
+            return builds.by_number(conn, workspace(conn, user, name).id, int(number))
+    except NotFound:
+        pass
+    raise NotFound(f"no build {text!r}; name a workspace, WORKSPACE#NUMBER or a build's id")
+
+
+def id_of(text: str) -> UUID | None:
+    """The id that ``text`` is, if it is one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,139 @@
+"""``chattool quota``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chattool.cli.command import FAILED, OK, Command, run
+from chattool.cli.screen import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from db.records import Build, Group, Workspace
+    from db.transactions import Connection
+    from quota.check import Charge, Drift
+
+app = typer.Typer(help="See what may be spent, and check the ledger.", no_args_is_help=True)
+
+
+@app.command()
+def show(ctx: typer.Context) -> int:
+    """Show your credits: spent, allowed, from which groups and on which workspaces.
+
+    Another user's: [cyan]chattool quota show --user NAME[/cyan]
+    """
+    return run(ctx, _show)
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    repair: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORKSPACE", help="Set this workspace's entry to what its builds say.", show_default=False
+        ),
+    ] = None,
+) -> int:
+    """Replay all builds and compare the result with the ledger. The exit code is 1 when they differ."""
+    return run(ctx, lambda command: _check(command, repair))
+
+
+async def _show(command: Command) -> None:
+    from chattool.cli.session import open_session
+    from db import users
+    from quota import workspace_quota
+
+    async with open_session(command.options) as session:
+        organization_id, user = session.organization.id, session.user
+        quota = await session.store.read(workspace_quota, user.id, organization_id)
+        groups = await session.store.read(users.groups_of_user, user.id, organization_id)
+        spending = await session.store.read(_spending, user.username)
+    screen = command.screen
+    screen.show(
+        {
+            "user": user.username,
+            "credits_consumed": quota.credits_consumed,
+            "budget": quota.budget,
+            "groups": [{"name": each.name, "quota_allowance": each.quota_allowance} for each in groups],
+            "workspaces": [
+                {"name": f"{each.owner_name}/{each.name}", "status": build.status, "daily_cost": build.daily_cost}
+                for each, build in spending
+            ],
+        },
+        f"{user.username} uses {quota.credits_consumed} of {quota.budget} credits.",
+    )
+    if screen.json:
+        return
+    screen.line("")
+    screen.show([], _group_table(groups))
+    if spending:
+        screen.line("")
+        screen.show([], _spending_table(spending))
+    if quota.budget == 0:
+        screen.note("\nNothing may be spent yet. Allow some: chattool groups set-allowance Everyone 40")
+
+
+async def _check(command: Command, repair: str | None) -> int:
+    from chattool.cli import lookup
+    from chattool.cli.session import open_session
+    from quota import check as checking
+
+    async with open_session(command.options) as session:
+        if repair is not None:
+            workspace = await session.store.read(lookup.workspace, command.options.user, repair)
+            repaired = await session.store.write(checking.repair, workspace.id)
+            if not command.screen.json:
+                name = f"{workspace.owner_name}/{workspace.name}"
+                command.screen.line(f"Repaired {name}." if repaired else f"{name} was right already.")
+        drifts = await session.store.read(checking.drifts)
+    command.screen.show(
+        {"ok": not drifts, "drifts": [_drift_document(drift) for drift in drifts]},
+        Table(
+            columns=("workspace", "ledger", "builds say"),
+            rows=[
+                (each.workspace_name, _charge_text(each.recorded), _charge_text(each.replayed)) for each in drifts
+            ],
+            empty="The ledger is what the builds say.",
+        ),
+    )
+    return FAILED if drifts else OK
+
+
+def _group_table(groups: Sequence[Group]) -> Table:
+    return Table(
+        columns=("group", "allowance"),
+        rows=[(each.name, each.quota_allowance) for each in groups],
+        numbers=frozenset({"allowance"}),
+    )
+
+
+def _spending_table(spending: Sequence[tuple[Workspace, Build]]) -> Table:
+    return Table(
+        columns=("workspace", "status", "credits"),
+        rows=[(f"{each.owner_name}/{each.name}", build.status, build.daily_cost) for each, build in spending],
+        numbers=frozenset({"credits"}),
+    )
+
+
+def _spending(conn: Connection, owner: str) -> list[tuple[Workspace, Build]]:
+    from db import builds, workspaces
+
+    owned = [each for each in workspaces.listed(conn) if each.owner_name == owner]
+    return [(each, builds.build(conn, each.latest_build_id)) for each in owned]
+
+
+def _drift_document(drift: Drift) -> dict[str, object]:
+    return {
+        "workspace_id": drift.workspace_id,
+        "workspace": drift.workspace_name,
+        "recorded": {"confirmed": drift.recorded.confirmed, "reserved": drift.recorded.reserved},
+        "replayed": {"confirmed": drift.replayed.confirmed, "reserved": drift.replayed.reserved},
+    }
+
+
+def _charge_text(charge: Charge) -> str:
+    return f"{charge.confirmed}" + (f" (+{charge.reserved} reserved)" if charge.reserved is not None else "")

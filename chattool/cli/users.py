@@ -1,0 +1,69 @@
+"""``chattool users``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from chattool.cli.command import Command, WrongUsage, run
+from chattool.cli.screen import Table
+
+app = typer.Typer(help="See and add users.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_users(ctx: typer.Context) -> int:
+    """List the users."""
+    return run(ctx, _list)
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the new user.", show_default=False)],
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="owner, template-admin or auditor; may be repeated.", show_default=False),
+    ] = None,
+) -> int:
+    """Add a user, who is a member of Everyone. Example: [cyan]chattool users add alice[/cyan]"""
+    return run(ctx, lambda command: _add(command, name, role or []))
+
+
+async def _list(command: Command) -> None:
+    from chattool.cli import documents
+    from chattool.cli.session import open_session
+    from db import users
+
+    async with open_session(command.options) as session:
+        found = await session.store.read(users.list_users, session.organization.id)
+    command.screen.show(
+        [documents.user(each) for each in found],
+        Table(
+            columns=("user", "status", "roles"),
+            rows=[(each.username, each.status, ", ".join(each.roles)) for each in found],
+        ),
+    )
+
+
+async def _add(command: Command, name: str, roles: list[str]) -> None:
+    from chattool.cli import documents
+    from chattool.cli.session import open_session
+    from db import names, users
+    from db.errors import Conflict, RequestError
+    from provisioner.builds import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
+
+    known = (ADMINISTRATOR, TEMPLATE_ADMINISTRATOR, AUDITOR)
+    if unknown := set(roles) - set(known):
+        raise WrongUsage(f"no role {min(unknown)!r}; there are: {', '.join(known)}")
+    if not names.is_valid(name):
+        raise WrongUsage(f"{name!r} cannot be a user: a name has {names.RULE}")
+    async with open_session(command.options) as session:
+        try:
+            user = await session.store.write(
+                users.create_user, name, [session.organization.id], roles=sorted(set(roles))
+            )
+        except Conflict as error:
+            raise RequestError(409, f"user {name!r} exists already") from error
+    command.screen.show(documents.user(user), f"Added user {user.username}.")

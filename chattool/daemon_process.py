@@ -1,0 +1,159 @@
+"""A process that is a daemon: the database, a daemon at work, and the signals that end it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from chattool.engine.running_daemon import default_workspaces, running_daemon
+from db import users
+from db.engine import open_store
+from provisioner import tags
+from provisioner.settings import ProvisionerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from chattool.engine.running_daemon import RunningDaemon
+    from db.transactions import Store
+    from provisioner.daemon import Daemon
+
+log = logging.getLogger(__name__)
+
+
+class EndSignals:
+    """The first SIGTERM asks the process to drain; a second one, or SIGINT, interrupts what it runs."""
+
+    def __init__(self) -> None:
+        self.ending = asyncio.Event()
+        self.interrupted = 0
+        """How many jobs were running when they were told to end."""
+        self._daemon: Daemon | None = None
+        self._at_once = False
+
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Listen while the context lasts."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+            loop.remove_signal_handler(signal.SIGINT)
+
+    def reach(self, daemon: Daemon) -> None:
+        """Tell ``daemon`` from now on."""
+        self._daemon = daemon
+        if self._at_once:
+            daemon.cancel()
+
+    def _terminate(self) -> None:
+        if self.ending.is_set():
+            self._interrupt()
+            return
+        log.info("draining", extra={"action": "drain"})
+        self.ending.set()
+        if self._daemon is not None:
+            self._daemon.drain()
+
+    def _interrupt(self) -> None:
+        self.ending.set()
+        self._at_once = True
+        if self._daemon is not None:
+            self.interrupted = max(self.interrupted, self._daemon.active)
+            log.info("interrupting %d jobs", self._daemon.active, extra={"action": "cancel"})
+            self._daemon.cancel()
+
+
+class DaemonProcess:
+    """What runs in a daemon's process."""
+
+    def __init__(self, store: Store, running: RunningDaemon, signals: EndSignals) -> None:
+        self.store = store
+        self._running = running
+        self._signals = signals
+
+    @property
+    def ending(self) -> bool:
+        """Whether it was told to end."""
+        return self._signals.ending.is_set()
+
+    @property
+    def agents_url(self) -> Callable[[], Awaitable[str]] | None:
+        """See ``RunningDaemon``."""
+        return self._running.agents_url
+
+    async def told_to_end(self) -> None:
+        """Wait for a signal, or for the daemon to break down, which raises its error."""
+        signalled = asyncio.create_task(self._signals.ending.wait())
+        try:
+            await asyncio.wait({signalled, self._running.ended}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            signalled.cancel()
+        if self._running.ended.done():
+            self._running.ended.result()
+
+
+@asynccontextmanager
+async def daemon_process(
+    url: str,
+    *,
+    workspaces: Path | None,
+    name: str | None,
+    daemon_tags: Mapping[str, str],
+    settings: ProvisionerSettings,
+    signals: EndSignals,
+) -> AsyncIterator[DaemonProcess]:
+    """The daemon at work, listening to signals until it has drained."""
+    with signals.handled():
+        async with open_store(url) as store:
+            organization = await store.write(users.ensure_organization)
+            async with running_daemon(
+                store,
+                organization.id,
+                settings=settings,
+                workspaces=workspaces or default_workspaces(url),
+                name=name,
+                daemon_tags=daemon_tags,
+            ) as running:
+                signals.reach(running.daemon)
+                yield DaemonProcess(store, running, signals)
+
+
+async def run_daemon(
+    url: str,
+    *,
+    workspaces: Path | None = None,
+    name: str | None = None,
+    daemon_tags: Mapping[str, str] = tags.UNTAGGED,
+    settings: ProvisionerSettings | None = None,
+) -> int:
+    """Work on the database at ``url`` until a signal ends it; the exit code.
+
+    SIGTERM: take no more jobs, finish those that run within ``settings.drain_limit``. SIGINT, or SIGTERM once
+    more: interrupt them. The code is 0, or 1 when jobs were interrupted. It only logs
+    (``chattool.event_log``). How many jobs run at once is ``settings.daemon_slots``.
+
+    Raises:
+        ValueError: the URL is of no kind we know.
+        StoreError: the database cannot be opened, or has another version.
+    """
+    signals = EndSignals()
+    async with daemon_process(
+        url,
+        workspaces=workspaces,
+        name=name,
+        daemon_tags=daemon_tags,
+        settings=settings or ProvisionerSettings(),
+        signals=signals,
+    ) as process:
+        log.info("the daemon is ready", extra={"action": "ready"})
+        await process.told_to_end()
+    log.info("the daemon has ended", extra={"action": "end", "interrupted": signals.interrupted})
+    return 1 if signals.interrupted else 0

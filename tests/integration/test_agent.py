@@ -1,0 +1,276 @@
+"""The workspace agent as a real process, against the real endpoint."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from http.client import HTTPConnection
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chattool.api.endpoint import AgentsEndpoint
+from db.states import AgentLifecycle
+from tests.agents import GUARD_SECONDS, RecordingAgents
+
+StartAgent = Callable[..., Awaitable[asyncio.subprocess.Process]]
+
+
+@pytest.fixture
+def agents() -> RecordingAgents:
+    return RecordingAgents()
+
+
+@pytest.fixture
+async def endpoint(agents: RecordingAgents) -> AsyncIterator[AgentsEndpoint]:
+    async with AgentsEndpoint(agents) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+async def start_agent(tmp_path: Path, endpoint: AgentsEndpoint) -> AsyncIterator[StartAgent]:
+    started: list[asyncio.subprocess.Process] = []
+
+    async def start(**variables: str) -> asyncio.subprocess.Process:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "CHATTOOL_AGENT_TOKEN": "secret-token",
+            "CHATTOOL_SERVER_URL": endpoint.url,
+            "CHATTOOL_WORKSPACE_DIRECTORY": str(tmp_path),
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "chattool.agent",
+            env=environment | variables,
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.returncode is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+            await process.wait()
+
+
+async def ended(process: asyncio.subprocess.Process) -> int:
+    async with asyncio.timeout(GUARD_SECONDS):
+        return await process.wait()
+
+
+async def test_an_agent_runs_its_script_and_reports(
+    agents: RecordingAgents, start_agent: StartAgent, tmp_path: Path
+) -> None:
+    agents.startup_script = 'echo "at $(pwd)"; echo problem >&2; echo "[$CHATTOOL_AGENT_TOKEN]"'
+
+    process = await start_agent()
+    await agents.until_state(AgentLifecycle.READY)
+    await agents.until(lambda agents: len(agents.lines) == 3 and agents.heartbeats > 0)
+    process.terminate()
+
+    assert await ended(process) == 0
+    assert agents.lines == [f"at {tmp_path}", "problem", "[]"]
+    assert [state for _, state in agents.lifecycles] == [
+        AgentLifecycle.STARTING,
+        AgentLifecycle.READY,
+        AgentLifecycle.SHUTTING_DOWN,
+        AgentLifecycle.OFF,
+    ]
+
+
+async def test_a_failed_script_is_a_start_error(agents: RecordingAgents, start_agent: StartAgent) -> None:
+    agents.startup_script = "exit 3"
+
+    await start_agent()
+
+    await agents.until_state(AgentLifecycle.START_ERROR)
+
+
+async def test_an_agent_that_the_server_does_not_know_yet_tries_again(
+    agents: RecordingAgents, start_agent: StartAgent
+) -> None:
+    agents.accepted = "not yet"
+
+    await start_agent()
+    await agents.until(lambda agents: agents.refusals >= 2)
+    agents.accepted = "secret-token"
+
+    await agents.until_state(AgentLifecycle.READY)
+
+
+async def test_an_agent_ends_when_the_server_knows_it_no_longer(
+    agents: RecordingAgents, start_agent: StartAgent
+) -> None:
+    agents.startup_script = "mkfifo go; read line < go"
+
+    process = await start_agent()
+    await agents.until_state(AgentLifecycle.STARTING)
+    agents.accepted = "another build's"
+    await asyncio.to_thread(release, process)
+
+    assert await ended(process) == 1
+
+
+def release(process: asyncio.subprocess.Process) -> None:
+    directory = Path(psutil.Process(process.pid).environ()["CHATTOOL_WORKSPACE_DIRECTORY"])
+    with (directory / "go").open("w") as file:
+        file.write("\n")
+
+
+async def test_what_a_script_leaves_running_keeps_running_until_the_end(
+    agents: RecordingAgents, start_agent: StartAgent, tmp_path: Path
+) -> None:
+    # One in the script's group that holds its output open, one that left group and session.
+    agents.startup_script = (
+        "sleep 300 & echo $! > one; setsid sh -c 'echo $$ > two; exec sleep 300' &\n"
+        "while [ ! -s two ]; do :; done"
+    )
+
+    process = await start_agent()
+    await agents.until_state(AgentLifecycle.READY)
+    left = [psutil.Process(int((tmp_path / name).read_text())) for name in ("one", "two")]
+
+    assert all(process.is_running() for process in left)
+
+    process.terminate()
+    await ended(process)
+    gone, alive = await asyncio.to_thread(psutil.wait_procs, left, GUARD_SECONDS)
+    assert len(gone) == 2
+    assert not alive
+
+
+async def test_an_agent_survives_its_server_and_finds_the_next_one(
+    start_agent: StartAgent, tmp_path: Path
+) -> None:
+    first, second = RecordingAgents("mkfifo go; read line < go"), RecordingAgents()
+    url_file = tmp_path / "url"
+
+    async with AgentsEndpoint(first) as endpoint:
+        url_file.write_text(endpoint.url)
+        process = await start_agent(CHATTOOL_SERVER_URL_FILE=str(url_file), CHATTOOL_SERVER_URL="")
+        await first.until_state(AgentLifecycle.STARTING)
+    await asyncio.to_thread(release, process)
+    async with AgentsEndpoint(second) as endpoint:
+        url_file.write_text(endpoint.url)
+
+        await second.until_state(AgentLifecycle.READY)
+        process.terminate()
+        await second.until_state(AgentLifecycle.OFF)
+
+
+async def test_a_flood_of_output_neither_blocks_the_script_nor_the_server(
+    agents: RecordingAgents, start_agent: StartAgent
+) -> None:
+    agents.startup_script = (
+        "head -c 3000000 /dev/zero | tr '\\0' x; echo; seq 1 200000; head -c 100 /dev/urandom; echo"
+    )
+
+    await start_agent()
+    await agents.until_state(AgentLifecycle.READY)
+    await agents.until(lambda agents: any("dropped" in line for line in agents.lines))
+
+    assert max(map(len, agents.lines)) <= 64 << 10
+
+
+@pytest.mark.parametrize("missing", ["CHATTOOL_AGENT_TOKEN", "CHATTOOL_SERVER_URL"])
+async def test_an_agent_without_settings_says_so(start_agent: StartAgent, missing: str) -> None:
+    process = await start_agent(**{missing: ""})
+
+    assert await ended(process) == 2
+
+
+async def call(
+    endpoint: AgentsEndpoint,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, bytes]:
+    def send() -> tuple[int, bytes]:
+        connection = HTTPConnection("127.0.0.1", endpoint.port, timeout=5)
+        try:
+            known = {"Authorization": "Bearer secret-token"} if headers is None else headers
+            connection.request(
+                method,
+                f"/api/v2/workspaceagents/me/{path}",
+                body,
+                {"Content-Type": "application/json", **known},
+            )
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(send)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "manifest"), ("POST", "heartbeat"), ("POST", "report-lifecycle"), ("POST", "logs")],
+)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer other"}, {"Authorization": "Basic x"}, {"Coder-Session-Token": "o"}],
+)
+async def test_no_path_is_open_without_the_token(
+    endpoint: AgentsEndpoint, method: str, path: str, headers: dict[str, str]
+) -> None:
+    bodies = {"report-lifecycle": b'{"state": "ready"}', "logs": b'{"logs": []}'}
+
+    status, _ = await call(endpoint, method, path, bodies.get(path), headers)
+
+    assert status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("report-lifecycle", b'{"state": "ready"}', 204),
+        ("report-lifecycle", b'{"state": "jubilant"}', 400),
+        ("report-lifecycle", b"{", 400),
+        ("logs", b'{"logs": [{"output": "a\\u0000b\\ud800"}]}', 204),
+        ("logs", b'{"logs": [{}]}', 400),
+        ("logs", json.dumps({"logs": [{"output": ""}] * 1001}).encode(), 400),
+        ("logs", b" " * (1 << 20) + b"x", 413),
+        ("nothing", b"", 404),
+    ],
+)
+async def test_bodies_are_checked(
+    agents: RecordingAgents, endpoint: AgentsEndpoint, path: str, body: bytes, expected: int
+) -> None:
+    status, content = await call(endpoint, "POST", path, body)
+
+    assert status == expected
+    assert not content or "message" in json.loads(content)
+    assert all("\0" not in line and line.isprintable() for line in agents.lines)
+
+
+async def test_the_other_token_header_and_patch_are_taken(
+    agents: RecordingAgents, endpoint: AgentsEndpoint
+) -> None:
+    headers = {"Coder-Session-Token": "secret-token"}
+
+    status, _ = await call(endpoint, "PATCH", "logs", b'{"logs": [{"output": "hi"}]}', headers)
+
+    assert status == 204
+    assert agents.lines == ["hi"]
+
+
+async def test_a_port_that_is_taken_is_replaced(agents: RecordingAgents, endpoint: AgentsEndpoint) -> None:
+    async with AgentsEndpoint(agents, port=endpoint.port) as other:
+        assert other.port != endpoint.port
+
+
+async def test_a_free_port_is_taken_as_wished(agents: RecordingAgents) -> None:
+    async with AgentsEndpoint(agents) as first:
+        port = first.port
+    async with AgentsEndpoint(agents, port=port) as second:
+        assert second.port == port
