@@ -81,6 +81,9 @@ class SqliteConnection(Connection):
             return self._driver.execute(compiled.sql, compiled.arguments(values))
         except sqlite3.Error as error:
             raise sqlite_errors.translated(error, self._path) from error
+        except (OverflowError, UnicodeError) as error:
+            message = f"{self._path} cannot store a value: {error}"
+            raise errors.StoreError(message) from error
 
 
 class _Work:

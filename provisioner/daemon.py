@@ -185,14 +185,7 @@ class _Asking:
         pause, longest = self._client.settings.retry_backoff
         while True:
             try:
-                claim = await self._client.claim(
-                    worker_id=self._daemon_id,
-                    organization_id=self._domain.organization_id,
-                    provisioners=sorted(self._domain.provisioners),
-                    daemon_tags=self._domain.tags,
-                    request_id=self._request_id,
-                    repeated=self._unanswered,
-                )
+                claim = await self._claim()
             except (StoreBusy, StoreUnavailable) as error:
                 log.warning("could not ask for work: %s", error, extra={"action": "claim"})
                 self._unanswered = True
@@ -201,3 +194,24 @@ class _Asking:
             else:
                 self._unanswered = False
                 return claim
+
+    async def _claim(self) -> Claim | None:
+        call = asyncio.ensure_future(
+            self._client.claim(
+                worker_id=self._daemon_id,
+                organization_id=self._domain.organization_id,
+                provisioners=sorted(self._domain.provisioners),
+                daemon_tags=self._domain.tags,
+                request_id=self._request_id,
+                repeated=self._unanswered,
+            )
+        )
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            # The daemon ends, but the job may be ours already: the next daemon shall not wait for the reaper.
+            with suppress(StoreBusy, StoreUnavailable):
+                claim = await call
+                if claim is not None:
+                    await self._client.release(claim.fence)
+            raise

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHUT_DOWN = "provisioner daemon was shut down"
+CUT_OFF = "provisioner daemon lost contact with the server"
 CANCEL_TIMED_OUT = "Cancel timed out"
 
 

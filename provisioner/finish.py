@@ -182,7 +182,7 @@ _FENCE_OF = select(_jobs.attempt, _jobs.worker_id).where(
 def _error_text(outcome: Outcome) -> str | None:
     if outcome.status is JobStatus.FAILED:
         # An empty text would read as a success.
-        return outcome.error or "build failed"
+        return joblogs.bounded(outcome.error) or "build failed"
     return None
 
 

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from db.errors import LeaseLost, StoreError
+from provisioner import failures
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -26,7 +27,8 @@ class Signals:
         self.kill = asyncio.Event()
         """The time for politeness is over."""
         self.canceled = False
-        self.closing = False
+        self.closing = ""
+        """Why the run has to end although nobody cancelled it."""
         self.lost = False
 
     def cancel(self) -> None:
@@ -34,9 +36,9 @@ class Signals:
         self.canceled = True
         self.interrupt.set()
 
-    def close(self) -> None:
-        """The daemon shuts down."""
-        self.closing = True
+    def close(self, reason: str) -> None:
+        """The daemon cannot go on: it shuts down, or is cut off from the server."""
+        self.closing = self.closing or reason
         self.interrupt.set()
 
     def lose(self) -> None:
@@ -107,7 +109,7 @@ class Heartbeat:
                 self._signals.lose()
                 return
             if silent >= lease / 2:
-                self._signals.interrupt.set()
+                self._signals.close(failures.CUT_OFF)
             if self._canceled_at is not None and (
                 self._clock.monotonic() - self._canceled_at >= self._settings.force_cancel
             ):

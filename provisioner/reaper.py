@@ -140,7 +140,9 @@ def _terminate(conn: Connection, row: Row, job_id: JobId, state: str, limit: tim
         state=conn.scalar(_LOST_STATE, job=job_id),
         applied=row.committed_at is not None,
     )
-    finish.finish(conn, fence, queue.SERVER_CALL, outcome, _banner(conn, row, f"{said}, it will be terminated"))
+    finish.finish(
+        conn, fence, queue.SERVER_CALL, outcome, _banner(conn, row, f"{said}, it will be terminated")
+    )
 
 
 def _banner(conn: Connection, row: Row, text: str) -> Sequence[Line]:

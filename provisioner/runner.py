@@ -65,7 +65,7 @@ class Runner:
 
     def close(self) -> None:
         """The daemon shuts down: hand the job back, or end it when it is past its point of no return."""
-        self._signals.close()
+        self._signals.close(failures.SHUT_DOWN)
 
     async def run(self) -> None:
         """Run the job to its end. Never raises for a failure of the job."""
@@ -127,8 +127,8 @@ class Runner:
         outcome = await run_import(
             provisioner, work, source, self.logs, interrupt=self._signals.interrupt, call=self._supervised
         )
-        if self._signals.canceled and outcome.status is not JobStatus.SUCCEEDED:
-            return Outcome(status=JobStatus.CANCELED)
+        if outcome.status is not JobStatus.SUCCEEDED:
+            self._check_stopped()
         return outcome
 
     async def _run_build(self, provisioner: Provisioner, work: BuildWork, source: Path) -> Outcome | None:
@@ -206,9 +206,9 @@ class Runner:
         }
         if not result.error:
             return Outcome(status=JobStatus.SUCCEEDED, **ended)  # type: ignore[arg-type]
-        closed = self._signals.closing and not self._signals.canceled
-        error_text = failures.SHUT_DOWN if closed else result.error
-        return Outcome(status=JobStatus.FAILED, error=error_text, retryable=closed or None, **ended)  # type: ignore[arg-type]
+        closed = "" if self._signals.canceled else self._signals.closing
+        error_text = closed or result.error
+        return Outcome(status=JobStatus.FAILED, error=error_text, retryable=bool(closed) or None, **ended)  # type: ignore[arg-type]
 
     async def _checkpoint(self, state: bytes, /) -> None:
         """Keep the state that an apply has reached. The finish brings the last one, so this may fail."""
@@ -255,16 +255,16 @@ class Runner:
             raise failures.Stopped
 
     def _stopped(self, *, applied: bool = False) -> Outcome | None:
-        """The end of a job that was interrupted by a shutdown, or whose cancel took too long."""
+        """The end of a job that had to stop with its daemon, or whose cancel took too long."""
         if self._signals.canceled:
             return failures.failed(failures.CANCEL_TIMED_OUT, retryable=True, applied=applied)
         if self._committed:
-            return failures.failed(failures.SHUT_DOWN, retryable=True, applied=applied)
+            return failures.failed(self._signals.closing, retryable=True, applied=applied)
         return None
 
     async def _hand_back(self) -> None:
         await self.logs.flush()
-        if not await self._client.release(self._claim.fence):
+        if not await self._asked(lambda: self._client.release(self._claim.fence)):
             await self._finish(Outcome(status=JobStatus.CANCELED))
 
     async def _finish(self, outcome: Outcome) -> None:

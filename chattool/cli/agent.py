@@ -6,6 +6,7 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command("agent", hidden=True)(agent)
 
 

@@ -102,9 +102,14 @@ def _global_options(
     ] = DEFAULT_CHAT,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show logs, and tracebacks of errors.")] = False,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback answers
         bool,
-        typer.Option("--version", is_eager=True, callback=lambda asked: _print_version(asked=asked), help="Print the version."),
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda asked: _print_version(asked=asked),
+            help="Print the version.",
+        ),
     ] = False,
 ) -> None:
     """Workspaces for AI agents: one tool call creates, starts or stops one, within a quota.

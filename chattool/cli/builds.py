@@ -57,7 +57,9 @@ def logs(
     build: BuildName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the build has ended.")] = False,
 ) -> int:
-    """Show a build's log. Example: [cyan]chattool builds logs scratch-1a2b --follow[/cyan]
+    """Show a build's log.
+
+    Example: [cyan]chattool builds logs scratch-1a2b --follow[/cyan]
 
     With --follow the exit code tells how the build ended; Ctrl-C ends the watching, not the build.
     """
@@ -66,9 +68,11 @@ def logs(
 
 @app.command()
 def cancel(ctx: typer.Context, build: BuildName) -> int:
-    """Cancel a build that has not ended. Example: [cyan]chattool builds cancel scratch-1a2b[/cyan]
+    """Cancel a build that has not ended.
 
     A build that waits is canceled at once; one that runs is told to end, and keeps what it had made.
+
+    Example: [cyan]chattool builds cancel scratch-1a2b[/cyan]
     """
     return run(ctx, lambda command: _cancel(command, build))
 
@@ -183,12 +187,21 @@ async def _logs(command: Command, text: str, *, follow: bool) -> int:
 
 async def _cancel(command: Command, text: str) -> None:
     from chattool.cli.session import open_session
+    from db import builds
+    from db.errors import RequestError
     from db.states import JobStatus
     from provisioner import cancel as canceling
 
     async with open_session(command.options) as session:
         build, name, _ = await session.store.read(_one, command.options.user, text)
-        status = await session.store.write(canceling.cancel_build, session.user, build.id)
+        try:
+            status = await session.store.write(canceling.cancel_build, session.user, build.id)
+        except RequestError as error:
+            now = (await session.store.read(builds.build, build.id)).job.status
+            if now.active:
+                raise
+            message = f"{name}#{build.build_number} has ended already: {now}"
+            raise RequestError(error.status_code, message) from error
     said = "was canceled" if status is JobStatus.CANCELED else "is being canceled"
     command.screen.show(
         {"id": build.id, "workspace": name, "build_number": build.build_number, "status": status},

@@ -43,7 +43,7 @@ def run(ctx: typer.Context, work: Callable[[Command], Awaitable[int | None]]) ->
         return report(screen, "interrupted", "INTERRUPTED", INTERRUPTED)
     except BrokenPipeError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last place that can make one line of it
         return reported(screen, error, debug=options.debug)
 
 

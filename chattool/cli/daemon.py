@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chattool.cli.command import WRONG_USAGE, reported, report
+from chattool.cli.command import WrongUsage, reported
 from chattool.cli.options import Options
 from chattool.cli.screen import Screen
+from chattool.cli.session import check_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command("daemon")(daemon)
 
 
@@ -58,21 +60,19 @@ def daemon(
     options = ctx.ensure_object(Options)
     screen = Screen(json=options.json)
     try:
-        daemon_tags = _tags(tag or [])
-    except ValueError as error:
-        return report(screen, str(error), "USAGE", WRONG_USAGE)
-    log_events()
-    try:
+        check_url(options)
+        daemon_tags = {**tags.UNTAGGED, **_tags(tag or [])}
+        log_events()
         return asyncio.run(
             run_daemon(
                 options.database,
                 workspaces=workspaces or (None if options.url else options.home / "workspaces"),
                 name=name,
-                daemon_tags={**tags.UNTAGGED, **daemon_tags},
+                daemon_tags=daemon_tags,
                 settings=ProvisionerSettings(daemon_slots=slots, drain_limit=timedelta(seconds=drain_limit)),
             )
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last place that can make one line of it
         return reported(screen, error, debug=options.debug)
 
 
@@ -81,6 +81,6 @@ def _tags(pairs: list[str]) -> Mapping[str, str]:
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator or not key:
-            raise ValueError(f"--tag takes key=value, not {pair!r}")
+            raise WrongUsage(f"--tag takes key=value, not {pair!r}")
         found[key] = value
     return found

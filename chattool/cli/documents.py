@@ -15,6 +15,7 @@ Document = dict[str, object]
 
 
 def template(record: Template, version: TemplateVersion | None) -> Document:
+    """A template in a list, with what its version costs."""
     return _present(
         {
             "id": record.id,
@@ -32,6 +33,7 @@ def template(record: Template, version: TemplateVersion | None) -> Document:
 
 
 def template_details(record: Template, version: TemplateVersion | None) -> Document:
+    """A template with everything that its version says."""
     details: Document = {}
     if version is not None:
         details = {
@@ -43,7 +45,8 @@ def template_details(record: Template, version: TemplateVersion | None) -> Docum
     return {**template(record, version), **details}
 
 
-def workspace(record: Workspace, latest: Build) -> Document:
+def workspace(record: Workspace, latest: Build, *, charge: int) -> Document:
+    """A workspace with the state of its latest build, and the credits that it is charged."""
     return _present(
         {
             "id": record.id,
@@ -52,7 +55,7 @@ def workspace(record: Workspace, latest: Build) -> Document:
             "template_id": record.template_id,
             "status": latest.status,
             "deleted": record.deleted,
-            "daily_cost": latest.daily_cost,
+            "credits": charge,
             "ttl_ms": record.ttl_ms,
             "latest_build_id": latest.id,
             "created_at": _time(record.created_at),
@@ -61,6 +64,7 @@ def workspace(record: Workspace, latest: Build) -> Document:
 
 
 def build(record: Build, workspace_name: str, queue: QueueState | None = None) -> Document:
+    """A build with its job, and its place in the queue."""
     job = record.job
     waiting = queue is not None and queue.position > 0
     return _present(
@@ -88,6 +92,7 @@ def build(record: Build, workspace_name: str, queue: QueueState | None = None) -
 
 
 def log_line(line: JobLog) -> Document:
+    """A line of a build's log."""
     return {
         "id": line.id,
         "created_at": _time(line.created_at),
@@ -99,6 +104,7 @@ def log_line(line: JobLog) -> Document:
 
 
 def agent(record: Agent, connection: str) -> Document:
+    """A workspace agent; ``connection`` is as it is now."""
     return _present(
         {
             "id": record.id,
@@ -111,11 +117,18 @@ def agent(record: Agent, connection: str) -> Document:
 
 
 def group(record: Group) -> Document:
+    """A group."""
     return {"id": record.id, "name": record.name, "quota_allowance": record.quota_allowance}
 
 
 def user(record: User) -> Document:
-    return {"id": record.id, "username": record.username, "status": record.status, "roles": list(record.roles)}
+    """A user."""
+    return {
+        "id": record.id,
+        "username": record.username,
+        "status": record.status,
+        "roles": list(record.roles),
+    }
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from chattool.background import EngineStatus
 
 app = typer.Typer(
-    help="The background engine, which builds and serves workspaces. It starts by itself.", no_args_is_help=True
+    help="The background engine, which builds and serves workspaces. It starts by itself.",
+    no_args_is_help=True,
 )
 
 
@@ -37,7 +38,10 @@ def run_engine(
         bool, typer.Option("--foreground", help="Be the engine, and log to this terminal.")
     ] = False,
 ) -> int:
-    """Start the background engine now, or be it: [cyan]chattool engine run --foreground[/cyan]"""
+    """Start the background engine now, or be it.
+
+    Example: [cyan]chattool engine run --foreground[/cyan]
+    """
     if not foreground:
         return run(ctx, _start)
     from chattool.background.command import main
@@ -67,7 +71,7 @@ async def _stop(command: Command) -> int:
     said = {
         StopOutcome.NOT_RUNNING: "The background engine was not running.",
         StopOutcome.DRAINED: "The background engine has ended. Workspaces go on.",
-        StopOutcome.CANCELED: "The background engine has ended, and builds that ran too long were interrupted.",
+        StopOutcome.CANCELED: "The background engine has ended; builds that ran too long were interrupted.",
     }
     command.screen.show({"outcome": outcome}, said[outcome])
     return FAILED if outcome is StopOutcome.CANCELED else OK
@@ -80,7 +84,7 @@ def _document(command: Command, found: EngineStatus) -> dict[str, object]:
 
 def _text(command: Command, found: EngineStatus) -> str:
     if not found.running:
-        return f"The background engine of {command.options.home} does not run; it starts when it is needed."
+        return f"No engine runs for {command.options.home}; one starts when it is needed."
     return (
         f"The background engine of {command.options.home} runs "
         f"(process {found.pid}, {found.phase}, version {found.version}).\nIts log: {found.log}"

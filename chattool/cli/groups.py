@@ -24,10 +24,14 @@ def list_groups(ctx: typer.Context) -> int:
 @app.command("set-allowance")
 def set_allowance(
     ctx: typer.Context,
-    group: Annotated[str, typer.Argument(help="Name of the group. Everyone holds all users.", show_default=False)],
+    group: Annotated[
+        str, typer.Argument(help="Name of the group. Everyone holds all users.", show_default=False)
+    ],
     credits_per_day: Annotated[
         int,
-        typer.Argument(metavar="CREDITS", min=0, max=_MOST, help="Credits for each member.", show_default=False),
+        typer.Argument(
+            metavar="CREDITS", min=0, max=_MOST, help="Credits for each member.", show_default=False
+        ),
     ],
 ) -> int:
     """Set how many credits a group adds to the budget of each member.

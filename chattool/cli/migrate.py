@@ -10,6 +10,7 @@ from chattool.cli.command import Command, run
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command("migrate")(migrate)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import signal
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +16,13 @@ import typer
 from chattool.cli.command import Command, WrongUsage, run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
 _DRAIN_LIMIT = timedelta(seconds=3)
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
     app.command("quickstart")(quickstart)
 
 
@@ -45,9 +46,7 @@ async def _quickstart(command: Command, *, keep: bool) -> None:
     # Only a directory that was named by hand: the tour must not move into a state directory in use.
     home = command.options.home if command.options.home_named else None
     keep = keep or home is not None
-    if home is not None and (home / "chattool.db").exists():
-        raise WrongUsage(f"{home} has a database already; the quickstart needs a new directory")
-    async with _state_directory(home, keep=keep) as directory:
+    with _state_directory(home, keep=keep) as directory:
         with command.screen.out.status("[dim]Opening a new database[/dim]"):
             from chattool.cli.tour import Tour
             from chattool.engine import open_engine
@@ -67,32 +66,35 @@ async def _quickstart(command: Command, *, keep: bool) -> None:
         command.screen.document({"ok": True, **kept, "steps": tour.steps})
 
 
-@asynccontextmanager
-async def _state_directory(home: Path | None, *, keep: bool) -> AsyncIterator[Path]:
-    """A new state directory; what was made there is gone afterwards, unless all went well and ``keep``."""
-    existed = home is not None and home.exists()
-    if home is not None:
+@contextmanager
+def _state_directory(home: Path | None, *, keep: bool) -> Iterator[Path]:
+    """A new state directory; it is gone afterwards, unless all went well and ``keep``.
+
+    Raises:
+        WrongUsage: there is something at ``home`` already.
+    """
+    if home is None:
+        directory = Path(tempfile.mkdtemp(prefix="chattool-"))
+    else:
+        directory = home
+        if home.exists() and (not home.is_dir() or any(home.iterdir())):
+            raise WrongUsage(f"the quickstart needs a new directory, and {home} is not empty")
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory = home or Path(tempfile.mkdtemp(prefix="chattool-"))
     done = False
     try:
         yield directory
         done = True
     finally:
         if not (done and keep):
-            _remove(directory, itself=not existed)
+            _remove(directory)
 
 
-def _remove(directory: Path, *, itself: bool) -> None:
+def _remove(directory: Path) -> None:
     from provisioner.provisioners.processes import kill_processes
 
     for agent in (directory / "workspaces" / ".agents").glob("*"):
         kill_processes(agent.name)
-    shutil.rmtree(directory / "workspaces", ignore_errors=True)
-    for file in directory.glob("chattool.db*"):
-        file.unlink(missing_ok=True)
-    if itself:
-        shutil.rmtree(directory, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _end_politely() -> None:

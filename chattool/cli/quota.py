@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +13,7 @@ from chattool.cli.screen import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db.records import Build, Group, Workspace
-    from db.transactions import Connection
+    from db.records import Group
     from quota.check import Charge, Drift
 
 app = typer.Typer(help="See what may be spent, and check the ledger.", no_args_is_help=True)
@@ -44,14 +44,21 @@ def check(
 
 async def _show(command: Command) -> None:
     from chattool.cli.session import open_session
+    from chattool.cli.workspaces import with_builds
     from db import users
-    from quota import workspace_quota
+    from quota import charges, workspace_quota
 
     async with open_session(command.options) as session:
         organization_id, user = session.organization.id, session.user
         quota = await session.store.read(workspace_quota, user.id, organization_id)
         groups = await session.store.read(users.groups_of_user, user.id, organization_id)
-        spending = await session.store.read(_spending, user.username)
+        everything = await session.store.read(with_builds)
+        charged = await session.store.read(charges, organization_id)
+    spending = [
+        (f"{each.owner_name}/{each.name}", build.status, charged.get(each.id, 0))
+        for each, build in everything
+        if each.owner_id == user.id
+    ]
     screen = command.screen
     screen.show(
         {
@@ -60,8 +67,7 @@ async def _show(command: Command) -> None:
             "budget": quota.budget,
             "groups": [{"name": each.name, "quota_allowance": each.quota_allowance} for each in groups],
             "workspaces": [
-                {"name": f"{each.owner_name}/{each.name}", "status": build.status, "daily_cost": build.daily_cost}
-                for each, build in spending
+                {"name": name, "status": status, "credits": charge} for name, status, charge in spending
             ],
         },
         f"{user.username} uses {quota.credits_consumed} of {quota.budget} credits.",
@@ -72,9 +78,10 @@ async def _show(command: Command) -> None:
     screen.show([], _group_table(groups))
     if spending:
         screen.line("")
-        screen.show([], _spending_table(spending))
+        columns = ("workspace", "status", "credits")
+        screen.show([], Table(columns=columns, rows=spending, numbers=frozenset({"credits"})))
     if quota.budget == 0:
-        screen.note("\nNothing may be spent yet. Allow some: chattool groups set-allowance Everyone 40")
+        screen.note("Nothing may be spent yet. Allow some: chattool groups set-allowance Everyone 40")
 
 
 async def _check(command: Command, repair: str | None) -> int:
@@ -95,7 +102,8 @@ async def _check(command: Command, repair: str | None) -> int:
         Table(
             columns=("workspace", "ledger", "builds say"),
             rows=[
-                (each.workspace_name, _charge_text(each.recorded), _charge_text(each.replayed)) for each in drifts
+                (each.workspace_name, _charge_text(each.recorded), _charge_text(each.replayed))
+                for each in drifts
             ],
             empty="The ledger is what the builds say.",
         ),
@@ -111,29 +119,16 @@ def _group_table(groups: Sequence[Group]) -> Table:
     )
 
 
-def _spending_table(spending: Sequence[tuple[Workspace, Build]]) -> Table:
-    return Table(
-        columns=("workspace", "status", "credits"),
-        rows=[(f"{each.owner_name}/{each.name}", build.status, build.daily_cost) for each, build in spending],
-        numbers=frozenset({"credits"}),
-    )
-
-
-def _spending(conn: Connection, owner: str) -> list[tuple[Workspace, Build]]:
-    from db import builds, workspaces
-
-    owned = [each for each in workspaces.listed(conn) if each.owner_name == owner]
-    return [(each, builds.build(conn, each.latest_build_id)) for each in owned]
-
-
 def _drift_document(drift: Drift) -> dict[str, object]:
     return {
         "workspace_id": drift.workspace_id,
         "workspace": drift.workspace_name,
-        "recorded": {"confirmed": drift.recorded.confirmed, "reserved": drift.recorded.reserved},
-        "replayed": {"confirmed": drift.replayed.confirmed, "reserved": drift.replayed.reserved},
+        **({} if drift.recorded is None else {"recorded": asdict(drift.recorded)}),
+        "replayed": asdict(drift.replayed),
     }
 
 
-def _charge_text(charge: Charge) -> str:
+def _charge_text(charge: Charge | None) -> str:
+    if charge is None:
+        return "no entry"
     return f"{charge.confirmed}" + (f" (+{charge.reserved} reserved)" if charge.reserved is not None else "")

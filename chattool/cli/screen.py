@@ -20,7 +20,7 @@ _PIPE_WIDTH = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows for people; numbers go to the right."""
+    """Rows for people; numbers go to the right. Ids and the first column are never broken."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -76,7 +76,9 @@ class Screen:
 
     def error(self, text: str) -> None:
         """What went wrong, in one line on standard error, taken literally."""
-        self.err.print(f"error: {' '.join(text.split())}", style="red", markup=False, highlight=False, soft_wrap=True)
+        self.err.print(
+            f"error: {' '.join(text.split())}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> RenderableType:
         """Names and values, one pair per line."""
@@ -98,7 +100,10 @@ class Screen:
         grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for column in table.columns:
             grid.add_column(
-                column.upper(), justify="right" if column in table.numbers else "left", overflow="fold"
+                column.upper(),
+                justify="right" if column in table.numbers else "left",
+                overflow="fold",
+                no_wrap=column in {"id", table.columns[0]},
             )
         for row in table.rows:
             grid.add_row(*(_literal(cell) for cell in row))

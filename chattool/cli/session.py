@@ -42,7 +42,10 @@ async def open_session(options: Options) -> AsyncIterator[Session]:
     if options.url is None and not options.home.exists():
         state_directory.prepare(state_directory.state_directory(options.home))
     async with open_store(options.database) as store:
-        organization, user = await store.read(_found, options.user) or await store.write(_made, options.user)
+        found = await store.read(_found, options.user)
+        if found is None:
+            found = await store.write(_made, options.user)
+        organization, user = found
         yield Session(store=store, organization=organization, user=user)
 
 

@@ -47,7 +47,10 @@ def list_templates(ctx: typer.Context) -> int:
 def show(
     ctx: typer.Context, template: Annotated[str, typer.Argument(help="Name or id.", show_default=False)]
 ) -> int:
-    """Show a template's parameters and presets. Example: [cyan]chattool templates show scratch[/cyan]"""
+    """Show a template's parameters and presets.
+
+    Example: [cyan]chattool templates show scratch[/cyan]
+    """
     return run(ctx, lambda command: _show(command, template))
 
 
@@ -62,7 +65,9 @@ async def _push(command: Command, folder: Path, name: str | None) -> None:
     async with open_working_engine(command.options) as engine:
         template = await engine.push_template(folder, name=name)
         versions = await engine.store.read(templates.versions, template.id, limit=1)
-    active = f"Template {template.name} is ready ({_cost_text(versions[0])} credits, {template.provisioner}). "
+    active = (
+        f"Template {template.name} is ready ({_cost_text(versions[0])} credits, {template.provisioner}). "
+    )
     command.screen.show(
         documents.template(template, versions[0]),
         f"{active}Try: chattool tool call create_workspace -a template={template.name}",
@@ -78,9 +83,9 @@ async def _list(command: Command) -> None:
     command.screen.show(
         [documents.template(template, version) for template, version in found],
         Table(
-            columns=("name", "cost", "provisioner", "id", "description"),
+            columns=("name", "cost", "id", "description"),
             rows=[
-                (template.name, _cost_text(version), template.provisioner, template.id, template.description)
+                (template.name, _cost_text(version), template.id, template.description)
                 for template, version in found
             ],
             empty="No templates yet. Push one with: chattool templates push FOLDER",

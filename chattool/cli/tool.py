@@ -12,6 +12,7 @@ from chattool.cli.options import Options
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
+    from chattool.arguments import ToolArgs
     from chattool.toolset import Tool
 
 app = typer.Typer(help="Call the tools as an agent does.", no_args_is_help=True)
@@ -56,7 +57,8 @@ def call(
         ),
     ] = None,
     call_id: Annotated[
-        str | None, typer.Option(help="Id of the call: repeated, it gets the first answer.", show_default=False)
+        str | None,
+        typer.Option(help="Id of the call: repeated, it gets the first answer.", show_default=False),
     ] = None,
 ) -> int:
     """Call a tool. The exit code is 1 when its answer is an error.
@@ -115,7 +117,9 @@ async def _show(command: Command, name: str) -> None:
         ),
     )
     screen.line(f"\nanswers {', '.join(result.__name__ for result in tool.results)}", style="dim")
-    example = json.dumps({field: "..." for field, info in tool.args.model_fields.items() if info.is_required()})
+    example = json.dumps(
+        {field: "..." for field, info in tool.args.model_fields.items() if info.is_required()}
+    )
     screen.line(f"chattool tool call {tool.name} --json '{example}'", style="cyan")
 
 
@@ -129,11 +133,13 @@ async def _call(
     _tool(name)
     if pairs and arguments_json is not None:
         raise WrongUsage("give the arguments either with -a or with --json")
-    arguments = tool_arguments.from_pairs(pairs)
+    arguments = (
+        tool_arguments.from_pairs(pairs)
+        if arguments_json is None
+        else tool_arguments.from_json(arguments_json)
+    )
     async with open_working_engine(command.options) as engine:
-        if arguments_json is not None:
-            arguments = dict(tool_arguments.from_json(arguments_json))
-        else:
+        if arguments_json is None:
             arguments = await tool_arguments.resolved(engine, arguments)
         live = LiveCall(engine, command.options.chat, command.screen)
         try:
@@ -156,7 +162,7 @@ async def _call(
     return OK if response.ok else FAILED
 
 
-def _tool(name: str) -> Tool[object]:  # type: ignore[type-var]
+def _tool(name: str) -> Tool[ToolArgs]:
     from chattool.toolset import TOOLS
 
     for tool in TOOLS:
@@ -166,5 +172,5 @@ def _tool(name: str) -> Tool[object]:  # type: ignore[type-var]
     raise WrongUsage(f"no tool {name!r}; there are: {known}")
 
 
-def _first_sentence(tool: Tool[object]) -> str:  # type: ignore[type-var]
+def _first_sentence(tool: Tool[ToolArgs]) -> str:
     return tool.description.split(";")[0].split(". ")[0].rstrip(".")

@@ -37,7 +37,7 @@ def from_json(text: str) -> Mapping[str, object]:
     return arguments
 
 
-def from_pairs(pairs: Sequence[str]) -> dict[str, object]:
+def from_pairs(pairs: Sequence[str]) -> Mapping[str, object]:
     """The arguments written as ``name=value``; ``parameters.NAME=value`` sets one template parameter.
 
     Raises:
@@ -62,7 +62,7 @@ def from_pairs(pairs: Sequence[str]) -> dict[str, object]:
     return arguments
 
 
-async def resolved(engine: Engine, arguments: Mapping[str, object]) -> dict[str, object]:
+async def resolved(engine: Engine, arguments: Mapping[str, object]) -> Mapping[str, object]:
     """The arguments with ``template=NAME`` and ``preset=NAME`` replaced by the ids that the tool takes.
 
     Raises:
@@ -72,9 +72,9 @@ async def resolved(engine: Engine, arguments: Mapping[str, object]) -> dict[str,
 
 
 def _resolved(
-    conn: Connection, organization_id: OrganizationId, arguments: Mapping[str, object]
-) -> dict[str, object]:
-    arguments = dict(arguments)
+    conn: Connection, organization_id: OrganizationId, given: Mapping[str, object]
+) -> Mapping[str, object]:
+    arguments = dict(given)
     template_name = arguments.pop("template", None)
     if template_name is not None:
         arguments["template_id"] = str(lookup.template(conn, organization_id, str(template_name)).id)

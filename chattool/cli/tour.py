@@ -21,6 +21,7 @@ from provisioner.provisioners.processes import find_processes
 from quota import workspace_quota
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from chattool.cli.screen import Screen
@@ -143,7 +144,9 @@ class Tour:
     async def _hit_quota(self) -> None:
         self._view.step("A fourth chat learns which limit it hit, and by how much")
         self._view.call("create_workspace", "fourth", {"template_id": str(self._templates[_SMALL])})
-        response = await self._dispatch("fourth", "create_workspace", {"template_id": str(self._templates[_SMALL])})
+        response = await self._dispatch(
+            "fourth", "create_workspace", {"template_id": str(self._templates[_SMALL])}
+        )
         if response.data is None or response.data.get("error_code") != "INSUFFICIENT_QUOTA":
             raise TourFailed(f"the quota was not enforced: {response.content}")
         self._view.document(response.data)
@@ -200,7 +203,7 @@ class Tour:
         self._view.answer(answer, self._clock.monotonic() - began)
 
     async def _dispatch(
-        self, chat: str, tool: str, arguments: dict[str, object], *, live: bool = False
+        self, chat: str, tool: str, arguments: Mapping[str, object], *, live: bool = False
     ) -> ToolResponse:
         if live:
             return await LiveCall(self._engine, chat, self._screen, indent=5).call(tool, arguments)
@@ -211,7 +214,8 @@ class Tour:
         directory = await self._engine.store.read(local_directory, build)
         if directory is None:
             raise TourFailed("the workspace has no directory")
-        processes = await asyncio.to_thread(find_processes, workspace_id)
+        found = await asyncio.to_thread(find_processes, workspace_id)
+        processes = sorted(found, key=lambda process: process.pid)
         self._view.fact("directory", str(directory))
         self._view.fact("files", "  ".join(sorted(path.name for path in directory.iterdir())))
         self._view.fact("processes", "  ".join(f"{each.pid} {each.name()}" for each in processes) or "none")

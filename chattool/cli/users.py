@@ -27,7 +27,10 @@ def add(
         typer.Option(help="owner, template-admin or auditor; may be repeated.", show_default=False),
     ] = None,
 ) -> int:
-    """Add a user, who is a member of Everyone. Example: [cyan]chattool users add alice[/cyan]"""
+    """Add a user, who is a member of Everyone.
+
+    Example: [cyan]chattool users add alice[/cyan]
+    """
     return run(ctx, lambda command: _add(command, name, role or []))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +37,10 @@ def list_workspaces(
 
 @app.command()
 def show(ctx: typer.Context, workspace: WorkspaceName) -> int:
-    """Show a workspace: state, agents, directory. Example: [cyan]chattool workspaces show scratch-1a2b[/cyan]"""
+    """Show a workspace: state, agents, directory.
+
+    Example: [cyan]chattool workspaces show scratch-1a2b[/cyan]
+    """
     return run(ctx, lambda command: _show(command, workspace))
 
 
@@ -57,13 +61,15 @@ def delete(
 async def _list(command: Command, *, everyone: bool) -> None:
     from chattool.cli import documents
     from chattool.cli.session import open_session
+    from quota import charges
 
     async with open_session(command.options) as session:
-        found = await session.store.read(_with_builds)
+        found = await session.store.read(with_builds)
+        charged = await session.store.read(charges, session.organization.id)
         now = session.store.clock.now()
     found = [(each, build) for each, build in found if everyone or each.owner_id == session.user.id]
     command.screen.show(
-        [documents.workspace(each, build) for each, build in found],
+        [documents.workspace(each, build, charge=charged.get(each.id, 0)) for each, build in found],
         Table(
             columns=("workspace", "template", "status", "credits", "age"),
             rows=[
@@ -71,7 +77,7 @@ async def _list(command: Command, *, everyone: bool) -> None:
                     f"{each.owner_name}/{each.name}",
                     each.template_name,
                     build.status,
-                    build.daily_cost,
+                    charged.get(each.id, 0),
                     age_text(each.created_at, now),
                 )
                 for each, build in found
@@ -87,16 +93,18 @@ async def _show(command: Command, name: str) -> None:
     from chattool.cli.session import open_session
     from chattool.settings import ToolSettings
     from db import agents, builds
+    from quota import charges
 
     async with open_session(command.options) as session:
         workspace = await session.store.read(lookup.workspace, command.options.user, name)
         build = await session.store.read(builds.latest, workspace.id)
         found = await session.store.read(agents.of_build, build.id)
         directory = await session.store.read(local_directory, build)
+        charge = (await session.store.read(charges, session.organization.id)).get(workspace.id, 0)
         now = session.store.clock.now()
     limit = ToolSettings().agent_inactive_timeout
     contacts: Sequence[tuple[Agent, str]] = [(agent, agent.connection(now, limit)) for agent in found]
-    document = documents.workspace(workspace, build)
+    document = documents.workspace(workspace, build, charge=charge)
     document["agents"] = [documents.agent(agent, connection) for agent, connection in contacts]
     if directory is not None:
         document["directory"] = str(directory)
@@ -108,7 +116,7 @@ async def _show(command: Command, name: str) -> None:
                 ("id", workspace.id),
                 ("template", workspace.template_name),
                 ("status", f"{build.status} ({build.transition} #{build.build_number} {build.job.status})"),
-                ("credits", build.daily_cost),
+                ("credits", charge),
                 ("created", f"{age_text(workspace.created_at, now)} ago"),
                 *(("agent", f"{each.name}: {link}, {each.lifecycle_state}") for each, link in contacts),
                 *([("directory", directory)] if directory is not None else []),
@@ -122,6 +130,7 @@ async def _delete(command: Command, name: str, *, yes: bool, wait: bool) -> int 
     from chattool.cli import lookup
     from chattool.cli.builds import watch
     from chattool.cli.session import open_session, open_working_engine
+    from db.errors import RequestError
     from db.states import Transition
 
     async with open_session(command.options) as session:
@@ -134,11 +143,18 @@ async def _delete(command: Command, name: str, *, yes: bool, wait: bool) -> int 
     async with open_working_engine(command.options) as engine:
         actor = await engine.backend.as_owner(engine.user.id)
         request = CreateBuild(workspace_id=workspace.id, transition=Transition.DELETE)
-        build = await engine.backend.create_build(actor, request)
+        try:
+            build = await engine.backend.create_build(actor, request)
+        except RequestError as error:
+            if error.status_code != HTTPStatus.CONFLICT:
+                raise
+            advice = f"wait, or end it with: chattool builds cancel {shown}"
+            raise RequestError(error.status_code, f"{shown} has an active build; {advice}") from error
         return await watch(command, engine.store, build.id, shown, wait=wait)
 
 
-def _with_builds(conn: Connection) -> Sequence[tuple[Workspace, Build]]:
+def with_builds(conn: Connection) -> Sequence[tuple[Workspace, Build]]:
+    """The living workspaces, each with its latest build."""
     from db import builds, workspaces
 
     return [(each, builds.build(conn, each.latest_build_id)) for each in workspaces.listed(conn)]

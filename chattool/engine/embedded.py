@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from chattool.context import ToolContext
 from chattool.engine.backend import EngineBackend
 from chattool.engine.chats import StoreChats
-from chattool.engine.running_daemon import default_workspaces, running_daemon
 from chattool.engine.templates import push_template
 from chattool.settings import ToolSettings
 from chattool.toolset import Toolset
@@ -146,6 +145,9 @@ async def open_engine(
             tool_settings=tool_settings or ToolSettings(),
         )
         if run_daemon:
+            # Provisioners and all: those who leave the work to a daemon elsewhere need none of it.
+            from chattool.engine.running_daemon import default_workspaces, running_daemon  # noqa: PLC0415
+
             running = running_daemon(
                 store,
                 organization.id,

@@ -1,0 +1,50 @@
+"""State directories for the command line: a new one, and one that a module shares."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chattool.bundled_templates import bundled_templates
+from tests.surfaces.cli.command_line import CommandLine
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[CommandLine]:
+    """The command line on a state directory that does not exist yet."""
+    command_line = CommandLine(tmp_path / "home")
+    yield command_line
+    if command_line.home.is_dir():
+        command_line.clean_up()
+
+
+@pytest.fixture(scope="module")
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """The command line on a state directory with templates and 200 credits, shared by a module."""
+    command_line = CommandLine(tmp_path_factory.mktemp("shared") / "home")
+    try:
+        for folder in bundled_templates():
+            assert command_line.inside("templates", "push", folder).code == 0
+        assert command_line.inside("groups", "set-allowance", "Everyone", 200).code == 0
+        yield command_line
+    finally:
+        command_line.clean_up()
+
+
+@pytest.fixture(scope="module")
+def endless(cli: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a template whose start goes on until it is interrupted."""
+    folder = tmp_path_factory.mktemp("templates") / "endless"
+    folder.mkdir()
+    steps = {
+        "0.parse": {"complete": {}},
+        "0.plan": {"complete": {"cost": 1}},
+        "0.start.apply": {"log": {"level": "info", "output": "at it"}},
+        "1.start.apply": {"delay_ms": 600_000},
+        "0.apply": {"complete": {}},
+    }
+    for name, step in steps.items():
+        (folder / f"{name}.json").write_text(json.dumps(step), encoding="utf-8")
+    assert cli.inside("templates", "push", folder).code == 0
+    return folder.name
