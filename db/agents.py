@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, select, update
 
 from db.records import Agent
+from db.row_lists import insert_rows
 from db.states import AgentLifecycle, LogLevel, Transition
 from db.tables import provisioner_jobs, workspace_agent_logs, workspace_agents, workspace_builds
 
@@ -68,9 +69,7 @@ _DISCONNECTED = (
     .where(workspace_agents.c.id == bindparam("agent"))
     .values(disconnected_at=bindparam("now"), updated_at=bindparam("now"))
 )
-_INSERT_LOGS = insert(workspace_agent_logs).values(
-    {c: bindparam(c) for c in ("agent_id", "created_at", "level", "output")}
-)
+_INSERT_LOGS = insert_rows(workspace_agent_logs, "agent_id", "created_at", "level", "output")
 _LOGS = (
     select(
         workspace_agent_logs.c.id,
@@ -132,10 +131,10 @@ def record_lifecycle(conn: Connection, agent_id: AgentId, state: AgentLifecycle)
 
 def append_logs(conn: Connection, agent_id: AgentId, lines: Sequence[tuple[LogLevel, str]]) -> None:
     """Keep lines of the agent's start-up script."""
-    conn.run_many(
+    conn.run(
         _INSERT_LOGS,
-        [
-            {"agent_id": agent_id, "created_at": conn.now, "level": level.value, "output": output}
+        workspace_agent_logs=[
+            {"agent_id": agent_id, "created_at": conn.now, "level": level, "output": output}
             for level, output in lines
         ],
     )

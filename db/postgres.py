@@ -23,13 +23,14 @@ from db.transactions import DEFAULT_TIMEOUT, Connection
 from db.wakeups import Wakeups
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from datetime import timedelta
 
     from sqlalchemy import Executable
 
     from db.clock import Clock
     from db.statements import Row
+    from db.transactions import Writes
 
     Driver = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
@@ -51,6 +52,26 @@ class PostgresConnection(Connection):
         super().__init__(clock.now())
         self._driver = driver
         self._url = url
+        self.committing = False
+        """Whether the server may commit, or may have committed, what was written."""
+
+    async def transact(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``function`` and commit, or roll back what it did."""
+        if getattr(function, "single_write", False):
+            self.committing = True
+            return await greenlet_spawn(partial(function, self, *args, **kwargs))
+        await self._driver.execute("BEGIN")
+        try:
+            result = await greenlet_spawn(partial(function, self, *args, **kwargs))
+        except Exception:
+            if not self._driver.is_closed():
+                await self._driver.execute("ROLLBACK")
+            raise
+        self.committing = True
+        await self._driver.execute("COMMIT")
+        return result
 
     def rows(self, statement: Executable, **values: object) -> list[Row]:
         compiled = _compiler(statement)
@@ -66,15 +87,14 @@ class PostgresConnection(Connection):
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
-    def run_all(self, statements: tuple[Executable, ...], **values: object) -> None:
-        self.run(_compiler.joined(statements), **values)
+    def run_all(self, writes: Writes) -> None:
+        self.run(_compiler.joined(writes.statements), **writes.values)
+
+    def run_if(self, guard: Executable, writes: Writes, **values: object) -> Row | None:
+        return self.first(_compiler.guarded(guard, writes.statements), **{**writes.values, **values})
 
     def names(self, statement: Executable) -> frozenset[str]:
         return _compiler(statement).names
-
-    def run_many(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
-        compiled = _compiler(statement)
-        self._wait(self._driver.executemany(compiled.sql, [compiled.arguments(each) for each in values]))
 
     def _wait(self, answer: Awaitable[T]) -> T:
         try:
@@ -136,15 +156,8 @@ class PostgresStore:
     ) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self._connection() as driver:
-                    await driver.execute("BEGIN")
-                    conn = PostgresConnection(driver, self.clock, self.url)
-                    try:
-                        result = await greenlet_spawn(partial(function, conn, *args, **kwargs))
-                    except BaseException as error:
-                        await _roll_back(driver, error)
-                        raise
-                    await driver.execute("COMMIT")
+                async with self._connection() as conn:
+                    result = await conn.transact(function, *args, **kwargs)
             except errors.StoreBusy as error:
                 if attempt == _ATTEMPTS or not postgres_errors.is_serialization(error.__cause__):
                     raise
@@ -157,33 +170,34 @@ class PostgresStore:
     async def read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        async with self._connection() as driver:
-            conn = PostgresConnection(driver, self.clock, self.url)
+        async with self._connection() as conn:
             return await greenlet_spawn(partial(function, conn, *args, **kwargs))
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Driver]:
+    async def _connection(self) -> AsyncIterator[PostgresConnection]:
         """A connection that is thrown away when it was cancelled or broke inside a statement."""
-        async with postgres_errors.translating(self.url, self._timeout):
-            driver = await self._pool.acquire()
-            clean = False
-            try:
-                yield driver
-                clean = True
-            except Exception as error:
-                # The server answered, or a function refused: the connection itself is sound.
-                clean = not isinstance(error, (errors.StoreUnavailable, OSError, asyncpg.InterfaceError))
-                raise
-            finally:
-                if not clean or driver.is_in_transaction():
-                    driver.terminate()
-                await self._pool.release(driver)
-
-
-async def _roll_back(driver: Driver, error: BaseException) -> None:
-    # After a cancellation the connection is thrown away, which rolls back too.
-    if isinstance(error, Exception) and not driver.is_closed():
-        await driver.execute("ROLLBACK")
+        conn: PostgresConnection | None = None
+        try:
+            async with postgres_errors.translating(self.url, self._timeout):
+                driver = await self._pool.acquire()
+                conn = PostgresConnection(driver, self.clock, self.url)
+                clean = False
+                try:
+                    yield conn
+                    clean = True
+                except Exception as error:
+                    # The server answered, or a function refused: the connection itself is sound.
+                    clean = not isinstance(error, (errors.StoreUnavailable, OSError, asyncpg.InterfaceError))
+                    raise
+                finally:
+                    if not clean or driver.is_in_transaction():
+                        driver.terminate()
+                    await self._pool.release(driver)
+        except errors.StoreBusy as error:
+            if conn is not None and conn.committing and isinstance(error.__cause__, TimeoutError):
+                message = f"{error}; what this call did is unknown"
+                raise errors.StoreUnavailable(message) from error
+            raise
 
 
 async def _open_pool(url: str, size: int, timeout: timedelta) -> asyncpg.Pool:

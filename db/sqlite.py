@@ -30,7 +30,7 @@ from db.transactions import DEFAULT_TIMEOUT, Connection
 from db.wakeups import Wakeups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sqlalchemy import Executable
@@ -70,11 +70,6 @@ class SqliteConnection(Connection):
 
     def names(self, statement: Executable) -> frozenset[str]:
         return _compiler(statement).names
-
-    def run_many(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
-        compiled = _compiler(statement)
-        for each in values:
-            self._execute(compiled, each)
 
     def _execute(self, compiled: Compiled, values: Mapping[str, object]) -> sqlite3.Cursor:
         try:

@@ -11,12 +11,12 @@ from collections import namedtuple
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import Delete, Insert, Select, Update, exists, insert, literal_column, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from sqlalchemy import Dialect, Executable
+    from sqlalchemy import ColumnElement, Dialect, Executable
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.types import TypeEngine
 
@@ -42,18 +42,11 @@ class Compiled:
         if "POSTCOMPILE" in self.sql:
             message = "write IN over literal() elements: an expanding list cannot be compiled once"
             raise TypeError(message)
-        self._names = tuple(compiled.positiontup or ())
-        self._fixed: Mapping[str, object] = {
-            name: value for name, value in compiled.params.items() if value is not None
-        }
-        self._required = frozenset(name for name in self._names if compiled.binds[name].required)
-        self._binds = {
-            name: _bind_processor(compiled.binds[name].type, dialect)
-            for name in self._names
-            if name in compiled.binds
-        }
+        names = tuple(compiled.positiontup or ())
+        self._required = frozenset(name for name in names if compiled.binds[name].required)
+        self._own = {name: compiled.params[name] for name in names if name not in self._required}
+        self._slots = [(name, _bind_processor(compiled.binds[name].type, dialect)) for name in names]
         columns: Any = getattr(statement, "exported_columns", ())
-        self.returns_rows = bool(columns)
         keys = [column.key for column in columns]
         self._row: Any = namedtuple("Row", keys) if keys else None  # noqa: PYI024 - made at run time
         results = [_result_processor(column.type, dialect) for column in columns]
@@ -70,16 +63,12 @@ class Compiled:
         Raises:
             TypeError: a value is missing, or has no place in the statement.
         """
-        if not values.keys() <= self._binds.keys() or not values.keys() >= self._required:
-            wrong = (values.keys() - self._binds.keys()) | (self._required - values.keys())
-            message = f"wrong values for statement: {sorted(wrong)}"
+        if values.keys() != self._required:
+            message = f"wrong values for statement: {sorted(values.keys() ^ self._required)}"
             raise TypeError(message)
-        arguments = []
-        for name in self._names:
-            value = values[name] if name in values else self._fixed.get(name)
-            process = self._binds[name]
-            arguments.append(process(value) if process is not None else value)
-        return arguments
+        if self._own:
+            values = {**self._own, **values}
+        return [values[name] if process is None else process(values[name]) for name, process in self._slots]
 
     def rows(self, records: Iterable[Iterable[object]]) -> list[Row]:
         """The driver's records as rows with attributes."""
@@ -90,8 +79,8 @@ class Compiled:
         return [
             make(
                 [
-                    value if process is None else process(value)
-                    for process, value in zip(results, record, strict=True)
+                    value if process is None or value is None else process(value)
+                    for value, process in zip(record, results, strict=True)
                 ]
             )
             for record in records
@@ -116,9 +105,34 @@ class Compiler:
         """Several writes as one statement: common table expressions, which PostgreSQL runs together."""
         joined = self._joined.get(statements)
         if joined is None:
-            ctes = [statement.cte(f"write_{number}") for number, statement in enumerate(statements)]  # type: ignore[attr-defined]
-            joined = self._joined[statements] = select(literal_column("1").label("done")).add_cte(*ctes)
+            joined = self._joined[statements] = _joined(select(literal_column("1").label("done")), statements)
         return joined
+
+    def guarded(self, guard: Executable, statements: tuple[Executable, ...]) -> Executable:
+        """The same for writes that happen only when ``guard`` answers a row, which is the answer of all."""
+        key = (guard, *statements)
+        guarded = self._joined.get(key)
+        if guarded is None:
+            passed = guard.cte("guard")  # type: ignore[attr-defined]
+            condition = exists().select_from(passed)
+            answer = select(*passed.c)
+            guarded = _joined(answer, [_conditional(statement, condition) for statement in statements])
+            self._joined[key] = guarded
+        return guarded
+
+
+def _joined(answer: Select[Any], writes: Iterable[Executable]) -> Select[Any]:
+    return answer.add_cte(*(write.cte(f"write_{number}") for number, write in enumerate(writes)))  # type: ignore[attr-defined]
+
+
+def _conditional(write: Executable, condition: ColumnElement[bool]) -> Executable:
+    if isinstance(write, (Update, Delete)):
+        return write.where(condition)
+    if isinstance(write, Insert) and isinstance(write.select, Select):
+        rows = write.select.where(condition)
+        return insert(write.table).from_select(rows.selected_columns.keys(), rows)
+    message = "only an update, a delete or an insert from a select can depend on another write"
+    raise TypeError(message)
 
 
 def _bind_processor(sqltype: TypeEngine[Any], dialect: Dialect) -> Processor:

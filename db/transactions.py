@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from sqlalchemy import Executable
@@ -24,8 +24,23 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
+F = TypeVar("F", bound="Callable[..., object]")
 
 DEFAULT_TIMEOUT = timedelta(seconds=5)
+
+
+class Writes:
+    """Writes that do not depend on each other, and the values they take; they are added together by ``+``.
+
+    Each takes what it names from ``values``. No two of them touch the same row.
+    """
+
+    def __init__(self, *statements: Executable, **values: object) -> None:
+        self.statements = statements
+        self.values = values
+
+    def __add__(self, other: Writes) -> Writes:
+        return Writes(*self.statements, *other.statements, **{**self.values, **other.values})
 
 
 class Connection(ABC):
@@ -45,22 +60,30 @@ class Connection(ABC):
     def run(self, statement: Executable, **values: object) -> int:
         """Run a statement without an answer; how many rows it changed."""
 
-    def run_all(self, statements: tuple[Executable, ...], **values: object) -> None:
-        """Run statements that do not depend on each other; each takes what it names from ``values``.
+    def run_all(self, writes: Writes) -> None:
+        """Run all of them. On PostgreSQL that is one round trip, and they see the same snapshot.
 
-        The tuple is a constant of the caller's module. On PostgreSQL they are one round trip, and see the
-        same snapshot.
+        Their statements are constants of modules, since each combination is compiled once and kept.
         """
-        for statement in statements:
-            self.run(statement, **{name: values[name] for name in self.names(statement)})
+        for statement in writes.statements:
+            self.run(statement, **self._of(statement, writes.values))
+
+    def run_if(self, guard: Executable, writes: Writes, **values: object) -> Row | None:
+        """Run ``guard``, a write that answers a row when its condition held, and only then ``writes``.
+
+        Answers that row. Otherwise like ``run_all``.
+        """
+        row = self.first(guard, **values)
+        if row is not None:
+            self.run_all(writes)
+        return row
+
+    def _of(self, statement: Executable, values: Mapping[str, object]) -> dict[str, object]:
+        return {name: values[name] for name in self.names(statement)}
 
     @abstractmethod
     def names(self, statement: Executable) -> frozenset[str]:
         """The names of the values that a statement takes."""
-
-    @abstractmethod
-    def run_many(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
-        """Run one statement once per mapping."""
 
     def first(self, statement: Executable, **values: object) -> Row | None:
         """The first row, or ``None``."""
@@ -84,6 +107,16 @@ class Connection(ABC):
     def notify(self, topic: str, payload: str = "") -> None:
         """Wake whoever waits for ``topic``, after the commit. A hint: it may be lost or repeated."""
         self.notices.append((topic, payload))
+
+
+def single_write(function: F) -> F:
+    """Mark a transaction that writes by one statement, its last.
+
+    A single statement is a transaction by itself, so PostgreSQL is spared a BEGIN and a COMMIT. Called by
+    another transaction function, it is a part of that one as usual.
+    """
+    function.single_write = True  # type: ignore[attr-defined]
+    return function
 
 
 class Store(Protocol):

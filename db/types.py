@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     Processor = Callable[[Any], Any] | None
 
 
-def canonical_json(value: object) -> str:
-    """JSON text that is equal for equal values, so that SQLite can compare it as text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+#: JSON text that is equal for equal values, so that SQLite can compare it as text.
+canonical_json: Callable[[object], str] = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False
+).encode
 
 
-def _utc_text(value: datetime | None) -> str | None:
-    # Fixed width and always UTC: text order is time order.
+def utc_text(value: datetime | None) -> str | None:
+    """The moment as SQLite keeps it: always UTC and of fixed width, so that text order is time order."""
     return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -38,7 +39,7 @@ class Timestamp(UserDefinedType[datetime]):
         return "TEXT"
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return _utc_text if dialect.name == "sqlite" else None
+        return utc_text if dialect.name == "sqlite" else None
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:  # noqa: ARG002 - SQLAlchemy's signature
         if dialect.name != "sqlite":

@@ -10,8 +10,11 @@ from db import ids
 from db.errors import Conflict, NotFound, RequestError, Validation
 from db.records import Workspace
 from db.tables import templates, users, workspace_builds, workspaces
+from db.transactions import Writes
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from db.ids import OrganizationId, TemplateId, UserId, WorkspaceId
     from db.transactions import Connection
 
@@ -148,6 +151,6 @@ def create(
     return workspace_id
 
 
-def set_deleted(conn: Connection, workspace_id: WorkspaceId) -> None:
+def deletion(workspace_id: WorkspaceId, now: datetime) -> Writes:
     """Mark the workspace deleted; its name is free again."""
-    conn.run(_SET_DELETED, workspace=workspace_id, now=conn.now)
+    return Writes(_SET_DELETED, workspace=workspace_id, now=now)

@@ -13,6 +13,7 @@ from db.states import BuildReason, JobStatus, JobType, LogLevel, Transition, job
 from db.tables import provisioner_jobs, template_versions, workspace_builds
 from db.tables import templates as template_table
 from db.tables import workspaces as workspace_table
+from db.transactions import Writes, single_write
 from provisioner import documents, queue, tags
 from provisioner.parameters import validated
 from quota import ledger
@@ -95,6 +96,9 @@ _version_id = func.coalesce(
         else_=_last.c.template_version_id,
     ),
 )
+_BY_KEY = select(workspace_builds.c.id).where(
+    workspace_builds.c.idempotency_key == bindparam("idempotency_key")
+)
 _CONTEXT = (
     select(
         workspace_table.c.name,
@@ -119,6 +123,8 @@ _CONTEXT = (
         _last.c.preset_id.label("last_preset_id"),
         _last.c.parameters.label("last_parameters"),
         *(_last_job.c[c].label(f"last_{c}") for c in ("started_at", "canceled_at", "completed_at", "error")),
+        # In the same snapshot: a repeat must not take the first one's build for somebody else's.
+        _BY_KEY.scalar_subquery().label("made_before"),
         queue.last_turn(workspace_table.c.organization_id).label("last_turn"),
         queue.own_turn(workspace_table.c.organization_id).label("own_turn"),
     )
@@ -151,10 +157,6 @@ _INSERT_BUILD = insert(workspace_builds).values(
     idempotency_key=bindparam("idempotency_key"),
     created_at=bindparam("now"),
     updated_at=bindparam("now"),
-)
-_INSERTS = (queue.INSERT_JOB, _INSERT_BUILD)
-_BY_KEY = select(workspace_builds.c.id).where(
-    workspace_builds.c.idempotency_key == bindparam("idempotency_key")
 )
 
 
@@ -202,6 +204,7 @@ def create_workspace(
     return workspace_id, build_id
 
 
+@single_write
 def create_build(conn: Connection, initiator: Initiator, request: BuildRequest) -> BuildId:
     """A new build in line for a daemon; with a known idempotency key the one made before.
 
@@ -210,17 +213,17 @@ def create_build(conn: Connection, initiator: Initiator, request: BuildRequest) 
         Conflict: another request made a build of this workspace, or with this key, at the same moment; see
             ``refusal``.
     """
-    known = _build_with_key(conn, request.idempotency_key)
-    if known is not None:
-        return known
-    transition = _transition(request.transition)
     row = conn.first(
         _CONTEXT,
         workspace=request.workspace_id,
         version=request.template_version_id,
         active=request.use_active_version,
         owner=initiator.id,
+        idempotency_key=request.idempotency_key,
     )
+    if row is not None and row.made_before is not None:
+        return ids.BuildId(row.made_before)
+    transition = _transition(request.transition)
     _check_access(row, initiator, request, transition)
     assert row is not None  # noqa: S101 - checked above
     _check_version(row, request)
@@ -268,8 +271,9 @@ def _insert(
 ) -> BuildId:
     build_id, job_id = ids.BuildId(ids.new_id()), ids.JobId(ids.new_id())
     job_tags = tags.job_tags(row.version_tags, row.owner_id)
-    conn.run_all(
-        _INSERTS,
+    job_and_build = Writes(
+        queue.INSERT_JOB,
+        _INSERT_BUILD,
         job=job_id,
         now=conn.now,
         organization=row.organization_id,
@@ -292,6 +296,7 @@ def _insert(
         previous=row.last_id,
         idempotency_key=request.idempotency_key,
     )
+    conn.run_all(job_and_build)
     queue.posted(conn, row.organization_id, row.provisioner, job_tags)
     conn.notify(builds.topic(build_id))
     return build_id

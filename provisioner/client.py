@@ -146,7 +146,8 @@ class StoreClient:
         return await self.store.write(queue.release, fence)
 
     async def finish(self, fence: Fence, number: int, outcome: Outcome, lines: Sequence[Line]) -> None:
-        await self.store.write(finish.finish, fence, number, outcome, lines)
+        end = finish.finish if outcome.imported is None else finish.finish_import
+        await self.store.write(end, fence, number, outcome, lines)
 
     def cancels(self, job_id: JobId) -> AbstractContextManager[Subscription]:
         return self.store.wakeups.subscribe(queue.cancel_topic(job_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from db.transactions import single_write
 from provisioner import queue
 from quota import QuotaCommit, ledger
 
@@ -30,24 +31,25 @@ def commit_quota(
     ledger.lock(conn, workspace_id)
     decision = ledger.decide(conn, workspace_id, work.transition, cost, enforced=enforced)
     answer = {"ok": decision.ok, "credits_consumed": decision.credits_consumed, "budget": decision.budget}
-    first_answer = queue.pass_point_of_no_return(conn, fence, number, answer=answer, commit=decision.ok)
-    if first_answer is not None:
-        return _answered(first_answer)
-    if decision.ok:
-        ledger.reserve(conn, workspace_id, work.build_id, cost)
-    else:
-        ledger.note_refused(conn, work.build_id, cost)
-    return decision
+    writes = (
+        ledger.reservation(workspace_id, work.build_id, cost)
+        if decision.ok
+        else ledger.refusal(work.build_id, cost)
+    )
+    first_answer = queue.pass_point_of_no_return(
+        conn, fence, number, writes, answer=answer, commit=decision.ok
+    )
+    return decision if first_answer is None else _answered(first_answer)
 
 
+@single_write
 def begin_apply(conn: Connection, fence: Fence, number: int, work: BuildWork, cost: int) -> None:
     """Record that the apply of a build that reserves nothing may begin.
 
     Raises:
         JobCanceled, LeaseLost: it may not.
     """
-    queue.pass_point_of_no_return(conn, fence, number)
-    ledger.note_unreserved(conn, work.build_id, cost)
+    queue.pass_point_of_no_return(conn, fence, number, ledger.unreserved(work.build_id, cost))
 
 
 def _answered(answer: Mapping[str, object]) -> QuotaCommit:

@@ -89,7 +89,7 @@ def push(
 
 
 def store(conn: Connection, job_id: JobId, imported: Imported) -> None:
-    """Write what a successful import found, and make the version its template's active one, unless a newer one is."""
+    """Write what a successful import found, and make the version active unless a newer one is."""
     version = templates.version_of_job(conn, job_id)
     parsed = imported.parsed
     agents = [agent for resource in imported.start.resources for agent in resource.agents]

@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, case, func, insert, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from db import builds
+from db.row_lists import insert_rows
 from db.states import LogLevel, LogSource
 from db.tables import provisioner_job_logs, provisioner_jobs, workspace_builds
+from db.transactions import Writes
 from provisioner import queue
 from provisioner.jobs import Line
 
@@ -30,26 +32,29 @@ JOB_LIMIT_BYTES = 1024 * 1024
 _OVERFLOWED = "The log of this build is full; later lines are dropped. The build itself goes on."
 
 _jobs = provisioner_jobs.c
-_ADD = {
+#: What an update of a job sets when lines are added to its log; takes what ``growth`` answers.
+GROWTH = {
     "logs_bytes": _jobs.logs_bytes + bindparam("added"),
     "logs_overflowed": case(
         (_jobs.logs_bytes + bindparam("added") > JOB_LIMIT_BYTES, True), else_=_jobs.logs_overflowed
     ),
     "stage": func.coalesce(bindparam("new_stage"), _jobs.stage),
-    "updated_at": bindparam("now"),
 }
-_RETURNED = (_jobs.logs_bytes, _jobs.logs_overflowed)
+_RETURNED = (_jobs.logs_bytes,)
 # The update takes the job's row lock, so the ids of its lines become visible in increasing order.
 _GROW_FENCED = (
     update(provisioner_jobs)
     .where(queue.NUMBERED_FENCE)
-    .values(**_ADD, call_number=bindparam("number"), call_answer=None)
+    .values(**GROWTH, updated_at=bindparam("now"), call_number=bindparam("number"), call_answer=None)
     .returning(*_RETURNED)
 )
-_GROW = update(provisioner_jobs).where(_jobs.id == bindparam("job")).values(**_ADD).returning(*_RETURNED)
-_INSERT = insert(provisioner_job_logs).values(
-    {c: bindparam(c) for c in ("job_id", "created_at", "source", "level", "stage", "output")}
+_GROW = (
+    update(provisioner_jobs)
+    .where(_jobs.id == bindparam("job"))
+    .values(**GROWTH, updated_at=bindparam("now"))
+    .returning(*_RETURNED)
 )
+_INSERT = insert_rows(provisioner_job_logs, "job_id", "created_at", "source", "level", "stage", "output")
 _BUILD_OF_JOB = select(workspace_builds.c.id).where(workspace_builds.c.job_id == bindparam("job"))
 
 
@@ -64,15 +69,7 @@ def append(conn: Connection, fence: Fence, number: int, lines: Sequence[Line]) -
     Raises:
         LeaseLost: another attempt owns the job, or it has ended.
     """
-    stage = lines[-1].stage if lines else None
-    row = conn.first(
-        _GROW_FENCED,
-        **queue.fence_values(fence),
-        number=number,
-        added=_size(lines),
-        new_stage=stage,
-        now=conn.now,
-    )
+    row = conn.first(_GROW_FENCED, **queue.fence_values(fence), number=number, now=conn.now, **growth(lines))
     if row is None:
         queue.repeated_answer(conn, fence, number)
         return
@@ -81,14 +78,19 @@ def append(conn: Connection, fence: Fence, number: int, lines: Sequence[Line]) -
 
 def append_unfenced(conn: Connection, job_id: JobId, lines: Sequence[Line]) -> None:
     """Add lines in a transaction that has already changed the job under its fence."""
-    if lines:
-        row = conn.first(_GROW, job=job_id, added=_size(lines), new_stage=lines[-1].stage, now=conn.now)
-        if row is not None:
-            _insert(conn, job_id, lines, row.logs_bytes)
+    row = conn.first(_GROW, job=job_id, now=conn.now, **growth(lines))
+    if row is not None:
+        _insert(conn, job_id, lines, row.logs_bytes)
 
 
-def _insert(conn: Connection, job_id: JobId, lines: Sequence[Line], size_after: int) -> None:
-    room = JOB_LIMIT_BYTES - (size_after - _size(lines))
+def growth(lines: Sequence[Line]) -> dict[str, object]:
+    """The values of ``GROWTH``."""
+    return {"added": _size(lines), "new_stage": lines[-1].stage if lines else None}
+
+
+def insertion(job_id: JobId, lines: Sequence[Line], *, stored_bytes: int) -> Writes:
+    """Write as many lines as still have room beside what is stored."""
+    room = JOB_LIMIT_BYTES - stored_bytes
     kept: list[Line] = []
     for line in lines:
         room -= _size([line])
@@ -97,27 +99,15 @@ def _insert(conn: Connection, job_id: JobId, lines: Sequence[Line], size_after: 
                 kept.append(replace(line, level=LogLevel.WARN, output=_OVERFLOWED))
             break
         kept.append(line)
-    conn.run_many(
-        _INSERT,
-        [
-            {**_fields(line), "job_id": job_id, "level": line.level.value, "source": line.source.value}
-            for line in kept
-        ],
-    )
+    return Writes(_INSERT, provisioner_job_logs=[{"job_id": job_id, **vars(line)} for line in kept])
+
+
+def _insert(conn: Connection, job_id: JobId, lines: Sequence[Line], size_after: int) -> None:
+    conn.run_all(insertion(job_id, lines, stored_bytes=size_after - _size(lines)))
     conn.notify(topic(job_id))
     build_id = conn.scalar(_BUILD_OF_JOB, job=job_id)
     if build_id is not None:
         conn.notify(builds.topic(build_id))
-
-
-def _fields(line: Line) -> dict[str, object]:
-    return {
-        "created_at": line.created_at,
-        "source": line.source,
-        "level": line.level,
-        "stage": line.stage,
-        "output": line.output,
-    }
 
 
 def _size(lines: Sequence[Line]) -> int:

@@ -18,6 +18,7 @@ from db import ids
 from db.errors import JobCanceled, LeaseLost
 from db.states import JobType, ProvisionerType
 from db.tables import provisioner_jobs, workspace_builds
+from db.transactions import single_write
 from provisioner import tags
 from provisioner.jobs import Beat, Claim, Fence
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect, Update
 
     from db.ids import DaemonId, FileId, JobId, OrganizationId, UserId
-    from db.transactions import Connection
+    from db.transactions import Connection, Writes
 
 #: The call number of ends that no runner writes; none of a runner's calls is ever a repeat of one.
 SERVER_CALL = 2**62
@@ -158,6 +159,7 @@ _POINT_OF_NO_RETURN = (
         ),
         updated_at=bindparam("now"),
     )
+    .returning(_jobs.id)
 )
 _RELEASE = (
     update(provisioner_jobs)
@@ -237,6 +239,7 @@ def post(
     return job_id
 
 
+@single_write
 def claim(
     conn: Connection,
     *,
@@ -302,22 +305,29 @@ def pass_point_of_no_return(
     conn: Connection,
     fence: Fence,
     number: int,
+    writes: Writes,
     *,
     answer: Mapping[str, object] | None = None,
     commit: bool = True,
 ) -> Mapping[str, object] | None:
-    """Record that an apply may begin, or with ``commit`` false only the answer of this call.
+    """Record that an apply may begin, or with ``commit`` false only this call's answer, and do ``writes``.
 
-    Answers what an earlier call of the same number was answered, if there was one.
+    Answers what an earlier call of the same number was answered, if there was one; then nothing is written.
 
     Raises:
         JobCanceled: the job is to be cancelled, so it must not be applied.
         LeaseLost: the lease has run out, another attempt owns the job, or it has ended.
     """
-    changed = conn.run(
-        _POINT_OF_NO_RETURN, **fence_values(fence), number=number, answer=answer, commit=commit, now=conn.now
+    passed = conn.run_if(
+        _POINT_OF_NO_RETURN,
+        writes,
+        **fence_values(fence),
+        number=number,
+        answer=answer,
+        commit=commit,
+        now=conn.now,
     )
-    return None if changed else repeated_answer(conn, fence, number)
+    return repeated_answer(conn, fence, number) if passed is None else None
 
 
 def release(conn: Connection, fence: Fence, *, lost: bool = False) -> bool:
@@ -343,7 +353,8 @@ def repeated_answer(conn: Connection, fence: Fence, number: int) -> Mapping[str,
     if row is None or row.attempt != fence.attempt or row.worker_id != fence.worker_id:
         raise LeaseLost
     if row.call_number == number:
-        return row.call_answer
+        answer: Mapping[str, object] | None = row.call_answer
+        return answer
     if row.completed_at is None and row.canceled_at is not None:
         raise JobCanceled
     raise LeaseLost

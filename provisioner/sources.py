@@ -31,6 +31,11 @@ def _sweep() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _is_gone(task: asyncio.Task[Path]) -> bool:
+    """Whether somebody cleaned the folder of temporary files while we used it."""
+    return task.done() and not task.cancelled() and task.exception() is None and not task.result().is_dir()
+
+
 class Sources:
     """Folders of unpacked archives, the most recently used kept. Provisioners only read them."""
 
@@ -47,7 +52,7 @@ class Sources:
             ArchiveInvalid: the archive is damaged, too large, or reaches outside its folder.
         """
         task = self._folders.get(file_id)
-        if task is None:
+        if task is None or _is_gone(task):
             task = self._folders[file_id] = asyncio.ensure_future(self._unpack(file_id, load))
         self._folders.move_to_end(file_id)
         self._users[file_id] = self._users.get(file_id, 0) + 1

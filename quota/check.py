@@ -42,7 +42,10 @@ _BUILDS = (
     .order_by(workspaces.c.id, workspace_builds.c.build_number)
 )
 _BUILDS_OF_ONE = _BUILDS.where(workspaces.c.id == bindparam("workspace"))
-_RIGHT = {"confirmed": bindparam("right_confirmed"), "reserved": bindparam("right_reserved")}
+_RIGHT: dict[str, object] = {
+    "confirmed": bindparam("right_confirmed"),
+    "reserved": bindparam("right_reserved"),
+}
 _REPAIR = (
     insert(workspace_charges)
     .values(workspace_id=bindparam("workspace"), **_RIGHT)

@@ -16,11 +16,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from db.states import JobStatus, Transition
 from db.tables import quota_accounts, workspace_builds, workspace_charges, workspaces
+from db.transactions import Writes
 from quota.budget import NOT_ENFORCED, budget_of, charge, consumed_by
 
 if TYPE_CHECKING:
-    from sqlalchemy import Update
-
     from db.ids import BuildId, WorkspaceId
     from db.transactions import Connection
 
@@ -70,14 +69,8 @@ _LARGER = _ROW.values(confirmed=charge(), reserved=None, build_id=None)
 _DROPPED = _ROW.values(reserved=None, build_id=None)
 _BUILD = update(workspace_builds).where(workspace_builds.c.id == bindparam("build"))
 _REFUSED = _BUILD.values(planned_cost=bindparam("cost"))
-_FREE = _BUILD.values(planned_cost=bindparam("cost"), daily_cost=bindparam("cost"))
-#: Writes that belong to a commit that was ok; the caller runs them together with its own.
-RESERVE: tuple[Update, ...] = (
-    _ROW.values(reserved=bindparam("cost"), build_id=bindparam("build")),
-    _FREE,
-)
-#: What ``settlement`` may answer.
-SETTLEMENTS = (_SETTLED, _LARGER, _DROPPED)
+_COST = _BUILD.values(planned_cost=bindparam("cost"), daily_cost=bindparam("cost"))
+_RESERVED = _ROW.values(reserved=bindparam("cost"), build_id=bindparam("build"))
 
 
 def open_account(conn: Connection, workspace_id: WorkspaceId) -> None:
@@ -110,31 +103,32 @@ def decide(
     )
 
 
-def reserve(conn: Connection, workspace_id: WorkspaceId, build_id: BuildId, cost: int) -> None:
+def reservation(workspace_id: WorkspaceId, build_id: BuildId, cost: int) -> Writes:
     """Count the larger of the workspace's charge and ``cost`` from now on."""
-    conn.run_all(RESERVE, workspace=workspace_id, build=build_id, cost=cost)
+    return Writes(_RESERVED, _COST, workspace=workspace_id, build=build_id, cost=cost)
 
 
-def note_refused(conn: Connection, build_id: BuildId, cost: int) -> None:
+def refusal(build_id: BuildId, cost: int) -> Writes:
     """Keep what a refused build asked for."""
-    conn.run(_REFUSED, build=build_id, cost=cost)
+    return Writes(_REFUSED, build=build_id, cost=cost)
 
 
-def note_unreserved(conn: Connection, build_id: BuildId, cost: int) -> None:
+def unreserved(build_id: BuildId, cost: int) -> Writes:
     """Keep the cost of a build that needs no commit: one that costs nothing, or a delete."""
-    conn.run(_FREE, build=build_id, cost=cost)
+    return Writes(_COST, build=build_id, cost=cost)
 
 
 def settlement(
-    status: JobStatus, transition: Transition, *, committed: bool, cost: int
-) -> tuple[Update, dict[str, object]]:
-    """The statement that settles a workspace's charge at the end of a build, and its values.
+    workspace_id: WorkspaceId, status: JobStatus, transition: Transition, *, committed: bool, cost: int
+) -> Writes:
+    """Settle a workspace's charge at the end of a build.
 
     ``status`` is the end of the job; ``committed`` says whether an apply may have begun; ``cost`` is the
     build's ``daily_cost``.
     """
     if status is JobStatus.SUCCEEDED:
-        return _SETTLED, {"credits": 0 if transition is Transition.DELETE else cost}
+        credits_ = 0 if transition is Transition.DELETE else cost
+        return Writes(_SETTLED, workspace=workspace_id, credits=credits_)
     if status is JobStatus.FAILED and committed and transition is not Transition.DELETE:
-        return _LARGER, {}
-    return _DROPPED, {}
+        return Writes(_LARGER, workspace=workspace_id)
+    return Writes(_DROPPED, workspace=workspace_id)

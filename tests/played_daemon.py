@@ -7,9 +7,9 @@ from uuid import UUID
 
 from db.ids import DaemonId, JobId, OrganizationId, new_id
 from db.states import JobErrorCode, JobStatus, LogLevel, LogSource
-from provisioner import tags
 from provisioner.client import StoreClient
 from provisioner.jobs import Beat, BuildWork, Claim, Line, Outcome
+from provisioner.tags import UNTAGGED
 from quota import QuotaCommit
 
 
@@ -65,7 +65,11 @@ class PlayedRun:
         return True
 
     async def finish(
-        self, status: JobStatus = JobStatus.SUCCEEDED, *, lines: Sequence[Line] = (), **outcome: Any
+        self,
+        status: JobStatus = JobStatus.SUCCEEDED,
+        *,
+        lines: Sequence[Line] = (),
+        **outcome: Any,  # noqa: ANN401 - the fields of Outcome
     ) -> None:
         ended = Outcome(status=status, **outcome)
         await self.client.finish(self.claim.fence, self.next_number(), ended, lines)
@@ -97,7 +101,7 @@ class PlayedDaemon:
         organization_id: OrganizationId,
         name: str,
         *,
-        daemon_tags: Mapping[str, str] = tags.UNTAGGED,
+        daemon_tags: Mapping[str, str] = UNTAGGED,
         provisioners: Sequence[str] = ("echo",),
     ) -> Self:
         daemon_id = await client.register(organization_id, name, "1", provisioners, daemon_tags)

@@ -12,7 +12,7 @@ from db.records import Build, Job, JobLog, TemplateVersion, User, Workspace
 from db.states import JobStatus, ProvisionerType, Transition
 from db.transactions import Store
 from provisioner import builds, cancel, imports, reaper, tags
-from provisioner.builds import BuildRequest, WorkspaceRequest
+from provisioner.builds import BuildRequest, Initiator, WorkspaceRequest
 from provisioner.client import StoreClient
 from provisioner.jobs import Imported
 from provisioner.protocol import Parameter, ParseResult, PlanResult, Preset
@@ -20,6 +20,11 @@ from provisioner.settings import ProvisionerSettings
 from quota import WorkspaceQuota, workspace_quota
 from quota.check import Drift, drifts
 from tests.played_daemon import PlayedDaemon, PlayedRun
+
+
+def initiator(user: User) -> Initiator:
+    """The user as one who asks for builds."""
+    return Initiator(id=user.id, roles=user.roles)
 
 
 @dataclass(kw_only=True)
@@ -123,7 +128,7 @@ class Scenario:
             template_id=self.template_id,
             name=name or f"w{self._names}",
         )
-        _, build_id = await self.store.write(builds.create_workspace, owner, request)
+        _, build_id = await self.store.write(builds.create_workspace, initiator(owner), request)
         return await self.build(build_id)
 
     async def request(
@@ -131,7 +136,7 @@ class Scenario:
     ) -> Build:
         """A further build, still in line."""
         request = BuildRequest(workspace_id=workspace_id, transition=transition, **options)  # type: ignore[arg-type]
-        return await self.build(await self.store.write(builds.create_build, self.user, request))
+        return await self.build(await self.store.write(builds.create_build, initiator(self.user), request))
 
     async def claimed(self, job_id: JobId, daemon: PlayedDaemon | None = None) -> PlayedRun:
         """The run of a job that is next in line."""
@@ -192,7 +197,11 @@ class Scenario:
         return self.settings.job_lease + self.settings.lease_grace + timedelta(milliseconds=1)
 
     async def another_daemon(
-        self, name: str, *, daemon_tags: Mapping[str, str] = tags.UNTAGGED, provisioners: Sequence[str] = ("echo",)
+        self,
+        name: str,
+        *,
+        daemon_tags: Mapping[str, str] = tags.UNTAGGED,
+        provisioners: Sequence[str] = ("echo",),
     ) -> PlayedDaemon:
         return await PlayedDaemon.register(
             self.client, self.organization_id, name, daemon_tags=daemon_tags, provisioners=provisioners

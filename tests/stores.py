@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,9 @@ from db import migrations
 from db.clock import FakeClock
 from db.engine import open_store
 from db.transactions import Store
-from tests.postgres import PostgresDatabases
+
+if TYPE_CHECKING:
+    from tests.postgres import PostgresDatabases
 
 
 @pytest.fixture(scope="session")

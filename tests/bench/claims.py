@@ -6,10 +6,9 @@ from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert
-
 from db import templates
 from db.ids import DaemonId, new_id
+from db.row_lists import insert_rows
 from db.states import JobType
 from db.tables import provisioner_jobs
 from provisioner import queue, tags
@@ -26,10 +25,18 @@ if TYPE_CHECKING:
 
 _LEASE = timedelta(seconds=30)
 _CHUNK = 1000
-_VALUES = ("id", "organization_id", "initiator_id", "type", "provisioner", "file_id", "tags", "worker_id")
 _MOMENTS = ("created_at", "queued_at", "updated_at", "started_at", "completed_at")
-_INSERT_FINISHED = insert(provisioner_jobs).values(
-    {**{name: bindparam(name) for name in _VALUES}, **{name: bindparam("moment") for name in _MOMENTS}}
+_INSERT_JOBS = insert_rows(
+    provisioner_jobs,
+    "id",
+    "organization_id",
+    "initiator_id",
+    "type",
+    "provisioner",
+    "file_id",
+    "tags",
+    "worker_id",
+    *_MOMENTS,
 )
 
 
@@ -61,23 +68,21 @@ def _import_job(conn: Connection, bench: engine.Bench) -> Job:
 
 def _add_finished(conn: Connection, like: Job, count: int) -> None:
     """Jobs that ended one second apart, the last one now."""
-    conn.run_many(
-        _INSERT_FINISHED,
-        [
-            {
-                "id": new_id(),
-                "organization_id": like.organization_id,
-                "initiator_id": like.initiator_id,
-                "type": like.type.value,
-                "provisioner": like.provisioner.value,
-                "file_id": like.file_id,
-                "tags": dict(like.tags),
-                "worker_id": new_id(),
-                "moment": conn.now - timedelta(seconds=number),
-            }
-            for number in range(count)
-        ],
-    )
+    rows = [
+        {
+            "id": new_id(),
+            "organization_id": like.organization_id,
+            "initiator_id": like.initiator_id,
+            "type": like.type,
+            "provisioner": like.provisioner,
+            "file_id": like.file_id,
+            "tags": like.tags,
+            "worker_id": new_id(),
+            **dict.fromkeys(_MOMENTS, conn.now - timedelta(seconds=number)),
+        }
+        for number in range(count)
+    ]
+    conn.run(_INSERT_JOBS, provisioner_jobs=rows)
 
 
 async def _claim_time(bench: engine.Bench, like: Job) -> float:

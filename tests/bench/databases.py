@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 class Databases(Protocol):
     """Where databases of one kind come from."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     def fresh(self) -> AbstractAsyncContextManager[str]:
         """The URL of a migrated database, removed at the end."""
@@ -50,7 +53,7 @@ class SqliteDatabases:
             await asyncio.to_thread(migrations.upgrade, url)
             yield url
 
-    async def commits(self, callers: int, duration: timedelta) -> float:  # noqa: ARG002 - SQLite has one writer
+    async def commits(self, callers: int, duration: timedelta) -> float:
         with tempfile.TemporaryDirectory(prefix="chattool-bench-") as folder:
             return await asyncio.to_thread(driver.sqlite_commits, Path(folder) / "driver.db", duration)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -21,7 +20,8 @@ from provisioner.provisioners.echo import EchoProvisioner
 from provisioner.settings import ProvisionerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import asyncio
+    from collections.abc import AsyncIterator, Iterator
 
     from chattool.engine import Engine
     from db.ids import BuildId, UserId, WorkspaceId
@@ -118,9 +118,7 @@ async def running(url: str, *, slots: int = 1) -> AsyncIterator[Bench]:
     settings = ProvisionerSettings(daemon_slots=slots)
     async with open_engine(url, provisioners=[provisioner], provisioner_settings=settings) as engine:
         await engine.set_allowance("Everyone", _ALLOWANCE)
-        with tempfile.TemporaryDirectory(prefix="chattool-bench-") as folder:
-            for name, content in _SCRIPT.items():
-                Path(folder, name).write_text(json.dumps(content), encoding="utf-8")
+        with _template_folder() as folder:
             template = await engine.push_template(folder, name=_TEMPLATE)
         yield Bench(engine=engine, template=template, provisioner=provisioner)
 
@@ -132,3 +130,12 @@ async def attached(url: str) -> AsyncIterator[Bench]:
         template = await engine.store.read(templates.by_name, engine.organization.id, _TEMPLATE)
         assert template is not None  # see above
         yield Bench(engine=engine, template=template, provisioner=TimedEcho())
+
+
+@contextmanager
+def _template_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="chattool-bench-") as name:
+        folder = Path(name)
+        for script, content in _SCRIPT.items():
+            (folder / script).write_text(json.dumps(content), encoding="utf-8")
+        yield folder

@@ -17,7 +17,6 @@ from tests.bench.figures import Figure, percentile
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from db.ids import WorkspaceId
     from tests.bench.databases import Databases
     from tests.bench.plan import Plan
 

@@ -16,7 +16,7 @@ from provisioner import builds, tags
 from provisioner.builds import BuildRequest, WorkspaceRequest
 from provisioner.protocol import Parameter, Preset
 from tests.played_daemon import PlayedDaemon
-from tests.scenario import Scenario
+from tests.scenario import Scenario, initiator
 
 REGION = Parameter(name="region", default="eu")
 SIZE = Parameter(name="size", type="number", default="1", validation_min=1, validation_max=4, mutable=False)
@@ -25,11 +25,13 @@ BIG = Preset(name="big", parameters={"size": "4"})
 FAR = Preset(name="far", parameters={"region": "us"})
 
 
-async def refused(scenario: Scenario, user: User, workspace_id: WorkspaceId, **request: object) -> RequestError:
+async def refused(
+    scenario: Scenario, user: User, workspace_id: WorkspaceId, **request: object
+) -> RequestError:
     """Why the request was refused."""
     asked = BuildRequest(**{"workspace_id": workspace_id, "transition": "start", **request})  # type: ignore[arg-type]
     with pytest.raises(RequestError) as caught:
-        await scenario.store.write(builds.create_build, user, asked)
+        await scenario.store.write(builds.create_build, initiator(user), asked)
     return caught.value
 
 
@@ -103,9 +105,7 @@ async def test_row_5_only_a_delete_may_orphan(scenario: Scenario) -> None:
 async def test_row_6_orphan_and_a_state_exclude_each_other(scenario: Scenario) -> None:
     workspace_id = await scenario.running(0)
 
-    error = await refused(
-        scenario, scenario.user, workspace_id, transition="delete", orphan=True, state=b"x"
-    )
+    error = await refused(scenario, scenario.user, workspace_id, transition="delete", orphan=True, state=b"x")
 
     assert error.status_code == 400
 
@@ -182,7 +182,12 @@ async def test_a_version_that_cannot_be_built_is_refused(
 
 @pytest.mark.parametrize(
     ("parameters", "field"),
-    [({"colour": "red"}, "colour"), ({"size": "9"}, "size"), ({"size": "many"}, "size"), ({"size": "2"}, "size")],
+    [
+        ({"colour": "red"}, "colour"),
+        ({"size": "9"}, "size"),
+        ({"size": "many"}, "size"),
+        ({"size": "2"}, "size"),
+    ],
     ids=["unknown", "out_of_range", "mistyped", "immutable"],
 )
 async def test_row_13_parameters_are_checked(
@@ -244,7 +249,7 @@ async def test_row_14_of_many_requests_at_once_one_wins(scenario: Scenario, othe
         store = (scenario.store, other_store)[number % 2]
         request = BuildRequest(workspace_id=workspace_id, transition="start")
         try:
-            return await store.write(builds.create_build, scenario.user, request)
+            return await store.write(builds.create_build, initiator(scenario.user), request)
         except Conflict as error:
             return builds.refusal(error)
         except RequestError as error:
@@ -346,7 +351,7 @@ async def test_parameters_are_inherited_and_overlaid(scenario: Scenario) -> None
         preset_id=preset_id,
         parameters={"region": "us", "once": "now"},
     )
-    _, build_id = await scenario.store.write(builds.create_workspace, scenario.user, request)
+    _, build_id = await scenario.store.write(builds.create_workspace, initiator(scenario.user), request)
     first = await finished(scenario, await scenario.build(build_id))
 
     second = await scenario.request(first.workspace_id, "stop")
@@ -406,21 +411,24 @@ async def test_the_same_key_gets_the_same_workspace(scenario: Scenario) -> None:
         idempotency_key="call-1",
     )
 
-    first = await scenario.store.write(builds.create_workspace, scenario.user, request)
+    first = await scenario.store.write(builds.create_workspace, initiator(scenario.user), request)
 
-    assert await scenario.store.write(builds.create_workspace, scenario.user, request) == first
+    assert await scenario.store.write(builds.create_workspace, initiator(scenario.user), request) == first
 
 
-async def test_the_same_key_at_the_same_moment_makes_one_build(scenario: Scenario, other_store: Store) -> None:
+async def test_the_same_key_at_the_same_moment_makes_one_build(
+    scenario: Scenario, other_store: Store
+) -> None:
     workspace_id = await scenario.running(0)
     request = BuildRequest(workspace_id=workspace_id, transition="start", idempotency_key="call-1")
 
     async def ask(store: Store) -> BuildId:
         try:
-            return await store.write(builds.create_build, scenario.user, request)
-        except Conflict as error:
-            assert builds.is_repeat(error) or isinstance(builds.refusal(error), RequestError)
-            return await store.write(builds.create_build, scenario.user, request)
+            return await store.write(builds.create_build, initiator(scenario.user), request)
+        except Conflict as conflict:
+            if not builds.is_repeat(conflict) and not isinstance(builds.refusal(conflict), RequestError):
+                raise
+            return await store.write(builds.create_build, initiator(scenario.user), request)
 
     answers = await asyncio.gather(*(ask(store) for store in [scenario.store, other_store] * 4))
 
@@ -433,7 +441,7 @@ async def test_a_posted_build_wakes_the_daemons_that_may_take_it(scenario: Scena
         await scenario.create()
 
     posted = f'["{scenario.organization_id}", "echo", {{"owner": "", "scope": "organization"}}]'
-    assert heard[-1] == posted
+    assert posted in heard
 
 
 @pytest.mark.parametrize("name", ["", "two words", "-x", "x" * 33, "new", "a/b"])
@@ -446,7 +454,7 @@ async def test_a_workspace_needs_a_valid_name(scenario: Scenario, name: str) -> 
     )
 
     with pytest.raises(RequestError) as caught:
-        await scenario.store.write(builds.create_workspace, scenario.user, request)
+        await scenario.store.write(builds.create_workspace, initiator(scenario.user), request)
 
     assert (caught.value.status_code, caught.value.validations[0].field) == (400, "name")
 

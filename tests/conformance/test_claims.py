@@ -180,7 +180,9 @@ PAIRS = st.tuples(TAGS | st.just(dict(tags.UNTAGGED)), TAGS | st.just(dict(tags.
 OVERLAPPING = TAGS.flatmap(lambda job: st.tuples(st.just(job), TAGS.map(lambda more: {**more, **job})))
 
 
-def matched(conn: Connection, job_id: JobId, pairs: list[tuple[dict[str, str], dict[str, str]]]) -> list[bool]:
+def matched(
+    conn: Connection, job_id: JobId, pairs: list[tuple[dict[str, str], dict[str, str]]]
+) -> list[bool]:
     return [
         bool(conn.run(SET_TAGS, job=job_id, new_tags=job))
         and conn.first(MATCHING, job=job_id, daemon_tags=daemon, daemon_untagged=daemon == tags.UNTAGGED)
@@ -232,5 +234,3 @@ async def test_tags_decide_which_daemon_may_build(
     await scenario.push("tagged", version_tags=wanted)
 
     assert (await daemon.claim() is not None) == expected
-
-

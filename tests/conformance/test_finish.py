@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from provisioner.jobs import Outcome
 from provisioner.protocol import Agent, Resource
 from tests.scenario import Scenario
 
-RESOURCE = Resource(type="machine", name="box", daily_cost=10, agents=(Agent(name="main"), Agent(name="side")))
+RESOURCE = Resource(
+    type="machine", name="box", daily_cost=10, agents=(Agent(name="main"), Agent(name="side"))
+)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +113,7 @@ async def test_a_failure_is_stored_with_code_and_reason(scenario: Scenario) -> N
     ],
 )
 async def test_a_failure_with_code_or_reason_is_never_retryable(
-    scenario: Scenario, outcome: dict[str, object], expected: object
+    scenario: Scenario, outcome: dict[str, Any], expected: object
 ) -> None:
     build, run = await scenario.started()
 

@@ -86,9 +86,7 @@ async def test_the_code_of_a_failed_import_is_stored(scenario: Scenario) -> None
     _, job_id = await scenario.push("other")
 
     run = await scenario.claimed(job_id)
-    await run.finish(
-        JobStatus.FAILED, error="x", error_code=JobErrorCode.REQUIRED_TEMPLATE_VARIABLES
-    )
+    await run.finish(JobStatus.FAILED, error="x", error_code=JobErrorCode.REQUIRED_TEMPLATE_VARIABLES)
 
     assert (await scenario.job(job_id)).error_code == "REQUIRED_TEMPLATE_VARIABLES"
 

@@ -4,7 +4,7 @@ import pytest
 
 from db import users, workspaces
 from db.clock import FakeClock
-from db.ids import WorkspaceId
+from db.ids import GroupId, WorkspaceId
 from db.records import User
 from db.states import JobStatus, Transition
 from db.tables import organization_members, workspace_charges
@@ -31,9 +31,7 @@ async def charge(scenario: Scenario, workspace_id: WorkspaceId) -> Charge:
 
 
 def _charge(conn: Connection, workspace_id: WorkspaceId) -> Charge:
-    row = conn.first(
-        workspace_charges.select().where(workspace_charges.c.workspace_id == workspace_id)
-    )
+    row = conn.first(workspace_charges.select().where(workspace_charges.c.workspace_id == workspace_id))
     assert row is not None
     return Charge(confirmed=row.confirmed, reserved=row.reserved)
 
@@ -244,7 +242,7 @@ async def test_who_is_no_member_has_no_budget(scenario: Scenario) -> None:
 async def test_other_organizations_never_count(scenario: Scenario) -> None:
     def elsewhere(conn: Connection) -> User:
         organization = users.create_organization(conn, "elsewhere")
-        users.set_allowance(conn, users.ids.GroupId(organization.id), 1000)
+        users.set_allowance(conn, GroupId(organization.id), 1000)
         return users.create_user(conn, "both", [organization.id, scenario.organization_id])
 
     both = await scenario.store.write(elsewhere)

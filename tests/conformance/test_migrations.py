@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,7 +15,9 @@ from db import migrations
 from db.engine import open_store, sqlite_path
 from db.errors import SchemaMismatch
 from db.tables import metadata
-from tests.postgres import PostgresDatabases
+
+if TYPE_CHECKING:
+    from tests.postgres import PostgresDatabases
 
 T = TypeVar("T")
 
@@ -65,10 +67,10 @@ async def test_the_tables_of_the_code_are_those_of_the_migrations(database_url: 
 CATALOGUES = {
     "sqlite": ["SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"],
     "postgresql": [
-        "SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity"
-        " FROM information_schema.columns WHERE table_schema = 'public'",
-        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE connamespace = 'public'::regnamespace",
+        """SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity
+           FROM information_schema.columns WHERE table_schema = 'public'""",
+        """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+           FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     ],
 }

@@ -48,7 +48,9 @@ async def test_a_job_that_is_queued_again_wakes_a_daemon(scenario: Scenario, clo
             assert await jobs.wait(None)
 
 
-async def test_a_job_lost_too_often_fails_and_may_be_tried_again(scenario: Scenario, clock: FakeClock) -> None:
+async def test_a_job_lost_too_often_fails_and_may_be_tried_again(
+    scenario: Scenario, clock: FakeClock
+) -> None:
     build = await scenario.create()
     for _ in range(3):
         await scenario.claimed(build.job.id)

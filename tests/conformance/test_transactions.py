@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.util import await_only
 
 from db import users
@@ -162,6 +162,28 @@ async def test_a_caller_cancelled_inside_a_statement_does_not_poison_the_pool(st
     assert "never" not in await store.read(names)
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_commit_that_is_not_answered_in_time_is_of_unknown_outcome(store: Store) -> None:
+    def slow_commits(conn: Connection) -> None:
+        conn.run(
+            text(
+                "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql"
+                " AS $$ BEGIN PERFORM pg_sleep(30); RETURN NULL; END $$"
+            )
+        )
+        conn.run(
+            text(
+                "CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED"
+                " FOR EACH ROW EXECUTE FUNCTION dawdle()"
+            )
+        )
+
+    await store.write(slow_commits)
+
+    with pytest.raises(StoreUnavailable):
+        await store.limited(timedelta(milliseconds=200)).write(create, "ana")
+
+
 async def test_heartbeats_have_connections_of_their_own(store: Store) -> None:
     if store.dialect == "sqlite":
         return  # one writer thread serves all; what it does is short
@@ -272,8 +294,8 @@ async def test_a_mistake_in_a_statement_is_a_typed_error_and_keeps_its_cause(sto
 
 
 async def test_values_come_back_as_they_went_in(scenario: Scenario) -> None:
-    text = "naïve \N{SNOWMAN} 'quoted\" \\ \n"
-    user = await scenario.member("bob", roles=[text])
+    odd = "naïve \N{SNOWMAN} 'quoted\" \\ \n"
+    user = await scenario.member("bob", roles=[odd])
 
     assert await scenario.store.read(users.user, UserId(user.id)) == user
     build = await scenario.create()
@@ -288,4 +310,3 @@ async def test_bytes_of_any_value_are_kept(scenario: Scenario) -> None:
     await run.finish(state=state)
 
     assert await scenario.state(build.id) == state
-

@@ -6,7 +6,7 @@ import shutil
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -40,12 +40,16 @@ def ordinary_user(*paths: Path) -> Iterator[None]:
         os.seteuid(0)
 
 
+def permit(path: Path, mode: int) -> None:
+    path.chmod(mode)
+
+
 @pytest.fixture
-async def folder(sqlite_template: Path) -> Path:
+async def folder(sqlite_template: Path) -> AsyncIterator[Path]:
     """A folder with a migrated file, reachable by everybody."""
     with tempfile.TemporaryDirectory(prefix="chattool-test-") as name:
         path = Path(name)
-        path.chmod(0o755)
+        permit(path, 0o755)
         shutil.copy(sqlite_template, path / "chattool.db")
         async with open_store(f"sqlite:///{path / 'chattool.db'}") as store:
             await store.write(users.ensure_owner, "ana")
@@ -54,23 +58,22 @@ async def folder(sqlite_template: Path) -> Path:
 
 async def test_a_read_only_file_says_so(folder: Path) -> None:
     path = folder / "chattool.db"
-    path.chmod(0o444)
+    permit(path, 0o444)
 
-    with ordinary_user(folder, path):
-        with pytest.raises(StoreReadOnly) as refused:
-            async with open_store(f"sqlite:///{path}") as store:
-                await store.write(users.ensure_owner, "bob")
+    with ordinary_user(folder, path), pytest.raises(StoreReadOnly) as refused:
+        async with open_store(f"sqlite:///{path}") as store:
+            await store.write(users.ensure_owner, "bob")
 
     assert (refused.value.code, refused.value.retryable) == ("STORE_READ_ONLY", False)
     assert str(path) in str(refused.value)
 
 
 async def test_a_read_only_folder_says_so(folder: Path) -> None:
-    folder.chmod(0o555)
+    permit(folder, 0o555)
     with ordinary_user(folder, folder / "chattool.db"), pytest.raises(StoreReadOnly):
         async with open_store(f"sqlite:///{folder / 'chattool.db'}"):
             pass
-    folder.chmod(0o755)
+    permit(folder, 0o755)
 
 
 async def test_a_folder_that_cannot_be_made_says_so(folder: Path) -> None:
@@ -94,7 +97,7 @@ async def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "chattool.db", "sqlite://", "sqlite:///:memory:"])
 async def test_a_url_of_no_known_kind_is_a_mistake_of_the_caller(url: str) -> None:
-    with pytest.raises(ValueError, match="sqlite:///path/to/file.db"):
+    with pytest.raises(ValueError, match=r"sqlite:///path/to/file\.db"):
         async with open_store(url):
             pass
 
