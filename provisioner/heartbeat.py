@@ -63,7 +63,7 @@ class Heartbeat:
         self._fence = fence
         self._signals = signals
         self._renewed_at = self._clock.monotonic()
-        self._canceled_at: timedelta | None = None
+        self._interrupted_at: timedelta | None = None
 
     async def run(self) -> None:
         """Beat until cancelled or the lease is lost."""
@@ -96,22 +96,22 @@ class Heartbeat:
             await self._clock.sleep(self._settings.retry_backoff[0])
         else:
             self._renewed_at = started
-            if beat.canceled and not self._signals.canceled:
-                self._canceled_at = self._clock.monotonic()
+            if beat.canceled:
                 self._signals.cancel()
 
     async def _watch(self) -> None:
-        """Hold the runner to the lease and to the patience for a cancel, whatever the beats do."""
+        """Hold the runner to the lease and to the patience for an interrupt, whatever the beats do."""
         lease = self._settings.job_lease
         while True:
-            silent = self._clock.monotonic() - self._renewed_at
+            now = self._clock.monotonic()
+            silent = now - self._renewed_at
             if silent >= lease * 5 / 6:
                 self._signals.lose()
                 return
             if silent >= lease / 2:
                 self._signals.close(failures.CUT_OFF)
-            if self._canceled_at is not None and (
-                self._clock.monotonic() - self._canceled_at >= self._settings.force_cancel
-            ):
-                self._signals.kill.set()
+            if self._signals.interrupt.is_set():
+                self._interrupted_at = self._interrupted_at or now
+                if now - self._interrupted_at >= self._settings.force_cancel:
+                    self._signals.kill.set()
             await self._clock.sleep(lease / 12)

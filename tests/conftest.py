@@ -78,5 +78,7 @@ def postgres_server(pytestconfig: pytest.Config) -> PostgresDatabases:
 
 @pytest.fixture(autouse=True)
 def own_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keeps every test away from the state directory of whoever runs it."""
+    """Keeps every test away from the state directory, and from the terminal, of whoever runs it."""
     monkeypatch.setenv("CHATTOOL_HOME", str(tmp_path / "chattool-home"))
+    for name in ("CHATTOOL_URL", "CHATTOOL_USER", "CHATTOOL_CHAT", "COLUMNS", "LINES", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)

@@ -139,13 +139,15 @@ with PostgresServer() as databases:
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    programs = tmp_path / "installation" / "bin"
+    programs.mkdir(parents=True)
     for name in ("postgres", "initdb"):
-        program = tmp_path / name
+        program = programs / name
         program.write_text("#!/bin/sh\necho the disk is on fire >&2; exit 1\n", encoding="ascii")
         program.chmod(0o755)
 
     with (
         pytest.raises(PostgresUnavailable, match="the disk is on fire"),
-        PostgresServer(Installation.at(tmp_path)),
+        PostgresServer(Installation.at(programs)),
     ):
         pytest.fail("started")

@@ -32,6 +32,7 @@ class Engine:
     client: GatedClient
     clock: FakeClock
     echo: MarkedEcho
+    daemons: list[Daemon] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def daemon(self, name: str = "real", *, client: GatedClient | None = None) -> Daemon:
@@ -42,6 +43,7 @@ class Engine:
             name=name,
             version="1",
         )
+        self.daemons.append(daemon)
         self.tasks.append(asyncio.create_task(daemon.run()))
         async with asyncio.timeout(GUARD_SECONDS):
             await daemon.ready.wait()
@@ -135,11 +137,11 @@ async def engine(
     yield engine
     for gate in client.gates.values():
         gate.open()
-    for task in engine.tasks:
-        task.cancel()
+    for daemon in engine.daemons:
+        daemon.cancel()
     async with asyncio.timeout(GUARD_SECONDS):
         while not all(task.done() for task in engine.tasks):
             await engine.settled()
-            clock.advance(timedelta(seconds=1))
+            clock.advance(timedelta(minutes=1))
     await asyncio.gather(*engine.tasks, return_exceptions=True)
     assert await scenario.drifts() == []

@@ -18,7 +18,7 @@ from provisioner.settings import ProvisionerSettings
 from quota import QuotaCommit
 
 T = TypeVar("T")
-GUARD_SECONDS = 10
+GUARD_SECONDS = 20
 
 
 class Gate:

@@ -9,11 +9,12 @@ from db.errors import StoreBusy, StoreUnavailable
 from db.records import Build
 from db.states import BuildStatus, JobErrorCode, JobStatus, Transition
 from provisioner.daemons import listed
-from tests.echo_templates import COMPLETE, costing, echo_archive
+from provisioner.settings import ProvisionerSettings
+from tests.echo_templates import COMPLETE, Step, costing, echo_archive
 from tests.integration.provisioner.conftest import Engine
 from tests.integration.provisioner.gates import GUARD_SECONDS
 
-NEVER = [{"delay_ms": 3_600_000}, COMPLETE]
+NEVER: list[Step] = [{"delay_ms": 3_600_000}, COMPLETE]
 
 
 async def many(engine: Engine, count: int, **phases: list[dict[str, object]]) -> list[Build]:
@@ -69,8 +70,13 @@ async def test_a_draining_daemon_takes_no_more_jobs_and_finishes_those_it_runs(e
 
 
 @pytest.mark.requirement("P8")
+@pytest.mark.parametrize("provisioner_settings", [ProvisionerSettings(drain_limit=timedelta(minutes=1))])
 async def test_a_daemon_that_drains_too_long_hands_back_what_it_can(engine: Engine) -> None:
-    phases = {"start.plan": NEVER, "plan": [{"complete": {"cost": 10}}], "apply": NEVER}
+    phases: dict[str, list[Step]] = {
+        "start.plan": NEVER,
+        "plan": [{"complete": {"cost": 10}}],
+        "apply": NEVER,
+    }
     await engine.template(echo_archive(phases))
     late = await engine.start(await engine.scenario.running(10), Transition.STOP)
     early = await engine.scenario.create()
@@ -129,6 +135,26 @@ async def test_a_daemon_that_ends_at_once_interrupts_what_runs(
     if status is JobStatus.FAILED:
         assert (job.error, job.retryable) == ("provisioner daemon was shut down", True)
         assert await engine.scenario.consumed() == 10
+
+
+@pytest.mark.requirement("P8")
+@pytest.mark.parametrize(("phase", "status"), [("plan", JobStatus.PENDING), ("apply", JobStatus.FAILED)])
+async def test_a_provisioner_that_does_not_listen_does_not_keep_the_daemon_from_ending(
+    engine: Engine, phase: str, status: JobStatus
+) -> None:
+    deaf = [{"ignore_interrupt": True, "delay_ms": 3_600_000}, COMPLETE]
+    build = await engine.playing(10, **{phase: deaf})
+    daemon = await engine.daemon()
+    await engine.echo.begun(phase)
+
+    daemon.cancel()
+    step = engine.client.settings.heartbeat_interval
+    await engine.pass_time(engine.client.settings.force_cancel + 4 * step, step)
+    async with asyncio.timeout(GUARD_SECONDS):
+        await engine.tasks[0]
+
+    assert f"{phase} killed" in engine.echo.events
+    assert (await engine.scenario.job(build.job.id)).status is status
 
 
 async def test_an_import_is_handed_back_when_the_daemon_ends(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.surfaces.cli.command_line import CommandLine, interrupt, read_until
+from tests.surfaces.cli.command_line import TIME_LIMIT_SECONDS, CommandLine, interrupt, read_until
 
 
 def test_templates_are_listed_with_cost_and_id(cli: CommandLine) -> None:
@@ -108,7 +108,7 @@ def test_a_build_outlives_its_watcher_and_can_be_followed_and_canceled(
     with cli.started(*create, "-a", "name=watched") as watcher:
         read_until(watcher, "at it")
         interrupt(watcher)
-        _, err = watcher.communicate(timeout=20)
+        _, err = watcher.communicate(timeout=TIME_LIMIT_SECONDS)
     assert watcher.returncode == 130
     assert err.startswith("The build goes on. Watch it with: chattool builds logs ")
     assert cli.json("builds", "show", "watched")["status"] == "running"
@@ -116,7 +116,7 @@ def test_a_build_outlives_its_watcher_and_can_be_followed_and_canceled(
     with cli.started("builds", "logs", "watched", "--follow") as follower:
         read_until(follower, "at it")
         assert cli("builds", "cancel", "watched").out == "me/watched#1 is being canceled.\n"
-        follower.communicate(timeout=20)
+        follower.communicate(timeout=TIME_LIMIT_SECONDS)
     assert follower.returncode == 1
 
     followed = cli("--json", "builds", "logs", "watched#1", "--follow")

@@ -35,7 +35,7 @@ def test_a_kept_quickstart_can_be_played_with(new: CommandLine) -> None:
 def test_an_interrupted_quickstart_cleans_up(new: CommandLine, tmp_path: Path) -> None:
     for end in (interrupt, lambda process: process.send_signal(signal.SIGTERM)):
         with new.started("quickstart", TMPDIR=str(tmp_path)) as process:
-            read_until(process, "It is real")
+            read_until(process, "Starting workspace")
             end(process)
             process.communicate(timeout=30)
         assert process.returncode == 130
