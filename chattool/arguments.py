@@ -17,11 +17,13 @@ from db.errors import ToolInputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pydantic import ValidationInfo
     from pydantic_core import ErrorDetails
 
 _LONGEST_JSON = 1 << 20
 _LONGEST_ECHO = 80
 _LONGEST_WAIT = timedelta(days=365)
+_LARGEST_NUMBER = 2**63 - 1
 
 _PARAMETERS_TEXT = "parameters must map names to strings"
 _OURS = "chattool"
@@ -48,6 +50,16 @@ def _seconds(value: object) -> float:
     if isinstance(value, bool) or not math.isfinite(seconds):
         raise PydanticCustomError(_OURS, "wait_seconds must be a number of seconds, 0 or more")
     return min(max(seconds, 0.0), _LONGEST_WAIT.total_seconds())
+
+
+def _whole_number(value: object, info: ValidationInfo) -> int:
+    try:
+        number = int(value) if isinstance(value, str | int | float) else None
+    except (ValueError, OverflowError):
+        number = None
+    if number is None or isinstance(value, bool) or (isinstance(value, float) and number != value):
+        raise PydanticCustomError(_OURS, "{field} must be a whole number", {"field": info.field_name or ""})
+    return min(max(number, -_LARGEST_NUMBER), _LARGEST_NUMBER)
 
 
 def _parameters(value: object) -> dict[str, str]:
@@ -105,6 +117,7 @@ def _parameter_value(value: object) -> str:
 
 Name = Annotated[str, BeforeValidator(_name)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 # The values are the template's business, so they are not trimmed.
 _Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 Parameters = Annotated[dict[str, _Verbatim], BeforeValidator(_parameters)]
@@ -179,6 +192,17 @@ def uuid_of(field: str, text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ToolInputError(f"invalid {field}: {echo(text)} is not an id{hint(field)}") from None
+
+
+def required_uuid(field: str, text: str) -> UUID:
+    """The id in an argument that must not be blank.
+
+    Raises:
+        ToolInputError: it is blank, or no id.
+    """
+    if not text:
+        raise ToolInputError(f"{field} is required{hint(field)}")
+    return uuid_of(field, text)
 
 
 def echo(text: str) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from chattool.inspection_backend import InspectionBackend
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -91,20 +93,29 @@ class Workspace:
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """A template as a create needs it."""
+    """A template. Its active version may still be importing when it is the first."""
 
     id: TemplateId
     organization_id: OrganizationId
     name: str
     active_version_id: TemplateVersionId
+    display_name: str = ""
+    description: str = ""
+    deprecated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateVersion:
-    """A version of a template as a create needs it."""
+    """A version of a template, with what its import found. Costs are credits per day, where known."""
 
     id: TemplateVersionId
     has_external_agent: bool
+    organization_id: OrganizationId | None = None
+    template_id: TemplateId | None = None
+    importing: bool = False
+    readme: str = ""
+    start_cost: int | None = None
+    stop_cost: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +142,7 @@ class Quota:
 
 @dataclass(frozen=True, kw_only=True)
 class LogLine:
-    """One line of a build's log."""
+    """One line of a log. An agent's lines have no stage."""
 
     id: int
     level: LogLevel
@@ -165,7 +176,7 @@ class CreateBuild:
     idempotency_key: str | None = None
 
 
-class WorkspaceBackend(Protocol):
+class WorkspaceBackend(InspectionBackend, Protocol):
     """Workspaces, builds, templates, agents and quota.
 
     A backend that lacks one of ``can_create``, ``can_start``, ``can_stop`` or ``can_read_quota`` says so by

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from chattool import results
 from chattool.errors import WorkspaceBuildError
 from chattool.quota_error import Verb, is_quota_error, quota_error_result
-from chattool.time_limit import within
+from chattool.quota_lookup import owner_quota
 from db.errors import ChattoolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chattool.backend import LogLine, Quota, Workspace
+    from chattool.backend import LogLine, Workspace
     from chattool.call import Call
     from chattool.errors import WorkspaceWaitError
     from chattool.results import Result
@@ -41,7 +41,7 @@ async def failure_result(
 ) -> Result:
     """What to answer for the failed build of ``workspace``."""
     if is_quota_error(error) and path.verb is not None:
-        quota = await _quota(call, path.quota_organization)
+        quota = await owner_quota(call, path.quota_organization)
         refusal = quota_error_result(error, verb=path.verb, prefix=path.prefix, quota=quota)
         return refusal.model_copy(update=results.identity(workspace))
     failed = error if isinstance(error, WorkspaceBuildError) else None
@@ -57,23 +57,6 @@ async def failure_result(
         workspace_id=workspace.id,
         workspace_name=workspace.full_name,
     )
-
-
-async def _quota(call: Call, organization_id: OrganizationId | None) -> Quota | None:
-    if organization_id is None or not call.backend.can_read_quota:
-        return None
-    try:
-        return await within(
-            call.clock, call.settings.quota_lookup_timeout, _read_quota(call, organization_id)
-        )
-    except Exception:  # the figures are an extra: nothing may keep the refusal back
-        log.debug("cannot read the quota", exc_info=True, extra={"action": "quota_lookup"})
-        return None
-
-
-async def _read_quota(call: Call, organization_id: OrganizationId) -> Quota:
-    actor = await call.owner()
-    return await call.backend.quota(actor, call.context.owner_id, organization_id)
 
 
 async def _last_log_lines(call: Call, build_id: BuildId | None) -> tuple[str, ...]:

@@ -8,7 +8,11 @@ _HERE = Path(__file__).parent
 
 
 def bundled_templates() -> list[Path]:
-    """The templates' folders, by name. A wheel holds them; a checkout has them beside the packages."""
+    """The folders of those that work everywhere as they are, by name.
+
+    A wheel holds the templates; a checkout has them beside the packages.
+    """
     packaged = _HERE / "_templates"
     folder = packaged if packaged.is_dir() else _HERE.parent / "examples" / "templates"
-    return sorted(path.parent for path in folder.glob("*/template.toml"))
+    # Those for Terraform need a program, and values for their variables.
+    return sorted(path.parent for path in folder.glob("*/template.toml") if not any(path.parent.glob("*.tf")))

@@ -24,9 +24,18 @@ _READ_PAUSES = (timedelta(milliseconds=200), timedelta(milliseconds=800))
 
 
 class Call:
-    """``wait`` bounds the whole call; ``None`` leaves the bounds of the settings, zero waits for nothing."""
+    """``wait`` bounds the whole call; ``None`` leaves the bounds of the settings, zero waits for nothing.
 
-    def __init__(self, context: ToolContext, *, wait: timedelta | None) -> None:
+    ``owner_error`` begins the sentence that says why the owner may not make the call.
+    """
+
+    def __init__(
+        self,
+        context: ToolContext,
+        *,
+        wait: timedelta | None = None,
+        owner_error: str = "load user authorization",
+    ) -> None:
         self.context = context
         self.settings = context.settings
         self.backend = context.backend
@@ -38,6 +47,7 @@ class Call:
         self._build_deadline = started + self.settings.build_wait_limit
         self._deadline = None if wait is None else started + wait
         self._owner: Actor | None = None
+        self._owner_error = owner_error
 
     def left(self, limit: timedelta) -> timedelta:
         """How long something may still take that has ``limit`` of its own; never negative."""
@@ -65,7 +75,7 @@ class Call:
             try:
                 self._owner = await self.backend.as_owner(self.context.owner_id)
             except ChattoolError as error:
-                raise ToolError(f"load user authorization: {error}") from error
+                raise ToolError(f"{self._owner_error}: {error}") from error
         return self._owner
 
     async def read(self, what: str, read: Callable[[], Awaitable[T]]) -> T:

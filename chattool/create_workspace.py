@@ -77,9 +77,7 @@ async def create_workspace(context: ToolContext, arguments: CreateWorkspaceArgs)
 
 
 def _request(arguments: CreateWorkspaceArgs) -> CreationRequest:
-    if not arguments.template_id:
-        raise ToolInputError("template_id is required; call list_templates")
-    template_id = tool_arguments.uuid_of("template_id", arguments.template_id)
+    template_id = tool_arguments.required_uuid("template_id", arguments.template_id)
     preset_id = arguments.preset_id and tool_arguments.uuid_of("preset_id", arguments.preset_id)
     return CreationRequest(
         template_id=TemplateId(template_id),

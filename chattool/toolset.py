@@ -8,7 +8,20 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from chattool import arguments, create_workspace, results, start_workspace, stop_workspace
+from chattool import (
+    arguments,
+    create_workspace,
+    inspection_arguments,
+    inspection_results,
+    list_templates,
+    read_template,
+    results,
+    start_workspace,
+    stop_workspace,
+    template_files,
+    workspace_logs,
+    workspace_quota,
+)
 from chattool.arguments import ToolArgs
 from chattool.results import Result, ToolResponse
 from db.errors import ToolInputError
@@ -57,10 +70,29 @@ class Tool(Generic[A]):
         return await self.handler(context, parsed)
 
 
+_READS = Annotations(read_only=True, destructive=False, idempotent=True, open_world=False)
 _MAKES_BUILDS = Annotations(read_only=False, destructive=False, idempotent=True, open_world=True)
 
 # The arguments differ from tool to tool, so the registry cannot name them.
 TOOLS: tuple[Tool[Any], ...] = (
+    Tool(
+        name="list_templates",
+        title=list_templates.TITLE,
+        description=list_templates.DESCRIPTION,
+        args=inspection_arguments.ListTemplatesArgs,
+        results=(inspection_results.ListTemplatesResult,),
+        annotations=_READS,
+        handler=list_templates.list_templates,
+    ),
+    Tool(
+        name="read_template",
+        title=read_template.TITLE,
+        description=read_template.DESCRIPTION,
+        args=inspection_arguments.ReadTemplateArgs,
+        results=(inspection_results.ReadTemplateResult,),
+        annotations=_READS,
+        handler=read_template.read_template,
+    ),
     Tool(
         name="create_workspace",
         title=create_workspace.TITLE,
@@ -101,6 +133,45 @@ TOOLS: tuple[Tool[Any], ...] = (
         ),
         annotations=_MAKES_BUILDS,
         handler=stop_workspace.stop_workspace,
+    ),
+    Tool(
+        name="get_workspace_quota",
+        title=workspace_quota.TITLE,
+        description=workspace_quota.DESCRIPTION,
+        args=inspection_arguments.WorkspaceQuotaArgs,
+        results=(inspection_results.WorkspaceQuotaResult,),
+        annotations=_READS,
+        handler=workspace_quota.get_workspace_quota,
+    ),
+    Tool(
+        name="get_workspace_build_logs",
+        title=workspace_logs.BUILD_TITLE,
+        description=workspace_logs.BUILD_DESCRIPTION,
+        args=inspection_arguments.BuildLogsArgs,
+        results=(inspection_results.BuildLogsResult,),
+        annotations=_READS,
+        handler=workspace_logs.get_workspace_build_logs,
+    ),
+    Tool(
+        name="get_workspace_agent_logs",
+        title=workspace_logs.AGENT_TITLE,
+        description=workspace_logs.AGENT_DESCRIPTION,
+        args=inspection_arguments.AgentLogsArgs,
+        results=(inspection_results.AgentLogsResult,),
+        annotations=_READS,
+        handler=workspace_logs.get_workspace_agent_logs,
+    ),
+    Tool(
+        name="get_template_version_files",
+        title=template_files.TITLE,
+        description=template_files.DESCRIPTION,
+        args=inspection_arguments.TemplateFilesArgs,
+        results=(
+            inspection_results.TemplateFilesResult,
+            inspection_results.TemplateFileResult,
+        ),
+        annotations=_READS,
+        handler=template_files.get_template_version_files,
     ),
 )
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, case, select, update
 
-from db.records import Agent
+from db.records import Agent, AgentLog
 from db.row_lists import insert_rows
 from db.states import AgentLifecycle, LogLevel, Transition
 from db.tables import provisioner_jobs, workspace_agent_logs, workspace_agents, workspace_builds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from db.ids import AgentId, BuildId
     from db.transactions import Connection
@@ -141,13 +141,16 @@ def append_logs(conn: Connection, agent_id: AgentId, lines: Sequence[tuple[LogLe
     conn.notify(topic(agent_id))
 
 
-def logs(
-    conn: Connection, agent_id: AgentId, *, after: int = 0, limit: int = 400
-) -> list[Mapping[str, object]]:
-    """Lines with an id above ``after``: ``id``, ``created_at``, ``level`` and ``output``."""
-    return [row._asdict() for row in conn.rows(_LOGS, agent=agent_id, after=after, most=limit)]
+def logs(conn: Connection, agent_id: AgentId, *, after: int = 0, limit: int = 400) -> list[AgentLog]:
+    """Lines of the agent's start-up script with an id above ``after``, oldest first."""
+    return conn.records(_log_record, _LOGS, agent=agent_id, after=after, most=limit)
 
 
 def _agent_record(**values: object) -> Agent:
     state = AgentLifecycle(str(values.pop("lifecycle_state")))
     return Agent(**values, lifecycle_state=state)  # type: ignore[arg-type]  # columns carry the fields' types
+
+
+def _log_record(**values: object) -> AgentLog:
+    level = LogLevel(str(values.pop("level")))
+    return AgentLog(**values, level=level)  # type: ignore[arg-type]  # columns carry the fields' types

@@ -193,6 +193,20 @@ class TemplateVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TemplateUsage:
+    """How a template is used by one owner, and by how many users in all."""
+
+    active: int = 0
+    """Workspaces that the owner has of it now."""
+    removed: int = 0
+    """Workspaces that the owner had of it until lately."""
+    last_used_at: datetime | None = None
+    """When the owner last started one."""
+    developers: int = 0
+    """Users who have a workspace of it now."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Workspace:
     """A workspace with the names it is shown by."""
 
@@ -270,6 +284,16 @@ class Agent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AgentLog:
+    """One line that an agent's start-up script wrote."""
+
+    id: int
+    created_at: datetime
+    level: LogLevel
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chat:
     """A conversation of a user with an agent."""
 
@@ -280,4 +304,5 @@ class Chat:
     workspace_id: WorkspaceId | None
     build_id: BuildId | None
     agent_id: AgentId | None
-    last_error: str | None
+    last_error: Mapping[str, object] | str | None
+    """Why its last turn failed, as ``chattool.chaterror`` writes it; text where it is no object."""

@@ -78,6 +78,7 @@ _INSERT_VERSION = insert(template_versions).values(
             "template_id",
             "name",
             "message",
+            "variables",
             "job_id",
             "created_by",
             "created_at",
@@ -166,10 +167,11 @@ def create_version(
     template_id: TemplateId,
     name: str,
     message: str,
+    variables: Sequence[Mapping[str, object]],
     job_id: JobId,
     created_by: UserId,
 ) -> TemplateVersionId:
-    """The id of a new version, which its import job fills."""
+    """The id of a new version, which its import job fills; ``variables`` are the values it is given."""
     version_id = ids.TemplateVersionId(ids.new_id())
     conn.run(
         _INSERT_VERSION,
@@ -178,6 +180,7 @@ def create_version(
         template_id=template_id,
         name=name,
         message=message,
+        variables=list(variables),
         job_id=job_id,
         created_by=created_by,
         created_at=conn.now,

@@ -9,13 +9,15 @@ from provisioner.protocol import Request
 from quota.ledger import MAX_CREDITS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from provisioner.joblogs import LogBuffer
     from provisioner.jobs import BuildWork
     from provisioner.protocol import PlanResult
     from quota import QuotaCommit
 
 
-def request(work: BuildWork, agent_token: str) -> Request:
+def request(work: BuildWork, agent_token: str, directory: Path) -> Request:
     """What the provisioner is told about a build."""
     return Request(
         transition=work.transition,
@@ -27,6 +29,7 @@ def request(work: BuildWork, agent_token: str) -> Request:
         workspace=work.metadata,
         agent_token=agent_token,
         log_level=work.log_level,
+        directory=directory,
     )
 
 

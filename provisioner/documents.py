@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from provisioner.protocol import Parameter, ParameterOption, Preset, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+_VALUE = "value"
 
 
 def to_document(record: Parameter | Preset | Variable) -> dict[str, object]:
@@ -34,6 +37,31 @@ def preset_from(document: Mapping[str, object]) -> Preset:
 def variable_from(document: Mapping[str, object]) -> Variable:
     """The variable that ``to_document`` wrote."""
     return Variable(**_values(Variable, document))
+
+
+def given_value(name: str, value: str) -> dict[str, object]:
+    """A template variable of which only its value is known yet."""
+    return {"name": name, _VALUE: value}
+
+
+def with_value(variable: Variable, value: str | None) -> dict[str, object]:
+    """The variable as a JSON object, together with the value it was given, if any.
+
+    Only ``variable_values`` reads that value back: it may be a secret.
+    """
+    return to_document(variable) if value is None else {**to_document(variable), _VALUE: value}
+
+
+def given_values(documents: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    """The values that template variables were given, by name."""
+    return {str(each["name"]): str(each[_VALUE]) for each in documents if _VALUE in each}
+
+
+def variable_values(documents: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """The values in force: those that were given, else the defaults."""
+    known = [variable_from(document) for document in documents]
+    defaults = {variable.name: variable.default for variable in known if variable.default is not None}
+    return defaults | given_values(documents)
 
 
 def _values(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from db.errors import JobCanceled, LeaseLost
-from db.states import JobErrorCode, JobStatus, Transition
+from db.states import JobErrorCode, JobStatus, LogLevel, Transition
 from provisioner import failures
 from provisioner.failure_codes import code_for_text
 from provisioner.jobs import Imported, Outcome
@@ -41,6 +41,7 @@ async def run_import(
     source: Path,
     logs: LogBuffer,
     *,
+    directory: Path,
     interrupt: asyncio.Event,
     call: Call,
 ) -> Outcome:
@@ -57,9 +58,12 @@ async def run_import(
                 f"required template variables need values: {', '.join(missing)}",
                 code=JobErrorCode.REQUIRED_TEMPLATE_VARIABLES,
             )
+        known = {variable.name for variable in parsed.variables}
+        for name in sorted(work.variables.keys() - known):
+            logs.say(f'The template has no variable "{name}"; its value is not used.', LogLevel.WARN)
         for transition, stage in _STAGES.items():
             logs.enter(stage)
-            request = Request(transition=transition, variables=work.variables)
+            request = Request(transition=transition, variables=work.variables, directory=directory)
             plan = await call(provisioner.plan(source, request, logs.provisioner, interrupt))
             if plan.error:
                 return _refused(plan.error)

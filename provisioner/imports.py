@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from db.ids import JobId, OrganizationId, TemplateVersionId, UserId
+    from db.records import Template
     from db.transactions import Connection
     from provisioner.jobs import Imported
+    from provisioner.protocol import PlanResult
 
 _SET_INPUT = (
     update(provisioner_jobs)
@@ -37,11 +39,13 @@ def push(
     provisioner: ProvisionerType,
     message: str = "",
     version_tags: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> tuple[TemplateVersionId, JobId]:
     """A new version of the template of that name, and the job that imports it.
 
     The template is made when it is missing.
     The version becomes active when its import succeeds; until then builds go on with the one before.
+    ``variables`` are values for template variables; one that is not given keeps its value of before.
 
     Raises:
         RequestError: 400 for a bad name, bad tags, or a template of another provisioner.
@@ -81,6 +85,7 @@ def push(
         template_id=template_id,
         name=f"v-{new_id().hex[:8]}",
         message=message,
+        variables=[documents.given_value(*given) for given in _values(conn, known, variables or {}).items()],
         job_id=job_id,
         created_by=initiator_id,
     )
@@ -88,23 +93,31 @@ def push(
     return version_id, job_id
 
 
+def _values(conn: Connection, known: Template | None, given: Mapping[str, str]) -> dict[str, str]:
+    if known is None or known.active_version_id is None:
+        return dict(given)
+    before = templates.version(conn, known.active_version_id)
+    return documents.given_values(before.variables) | dict(given)
+
+
 def store(conn: Connection, job_id: JobId, imported: Imported) -> None:
     """Write what a successful import found, and make the version active unless a newer one is."""
     version = templates.version_of_job(conn, job_id)
     parsed = imported.parsed
+    given = documents.given_values(version.variables)
     agents = [agent for resource in imported.start.resources for agent in resource.agents]
     templates.store_import(
         conn,
         version.id,
         readme=parsed.readme,
-        variables=[documents.to_document(variable) for variable in parsed.variables],
+        variables=[documents.with_value(variable, given.get(variable.name)) for variable in parsed.variables],
         parameters=[documents.to_document(parameter) for parameter in imported.start.parameters],
         presets=[
             {"id": str(ids.PresetId(new_id())), **documents.to_document(preset)}
             for preset in imported.start.presets
         ],
-        start_cost=imported.start.cost,
-        stop_cost=imported.stop.cost,
+        start_cost=_known_cost(imported.start),
+        stop_cost=_known_cost(imported.stop),
         has_external_agent=any(agent.external for agent in agents),
     )
     if version.template_id is not None:
@@ -117,3 +130,7 @@ def store(conn: Connection, job_id: JobId, imported: Imported) -> None:
             icon=parsed.icon,
             default_ttl_ms=round(parsed.ttl.total_seconds() * 1000) if parsed.ttl else 0,
         )
+
+
+def _known_cost(plan: PlanResult) -> int | None:
+    return None if plan.unknown_costs else plan.cost

@@ -178,6 +178,8 @@ class Request:
     server_url: str = ""
     """Where agents report; empty: nowhere yet."""
     log_level: LogLevel = LogLevel.INFO
+    directory: Path | None = None
+    """A private folder that the plan and the apply of one job share; ``None``: each makes its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

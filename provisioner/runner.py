@@ -10,7 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from contextlib import asynccontextmanager, suppress
+import tempfile
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreError, StoreUnavailable
@@ -23,8 +26,15 @@ from provisioner.jobs import BuildWork, Outcome
 from quota import QuotaLockTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Coroutine,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from db.states import ProvisionerType
     from provisioner.client import JobClient
@@ -61,6 +71,7 @@ class Runner:
         self._numbers = 0
         self._call_lock = asyncio.Lock()
         self._committed = False
+        self._newest_state: bytes | None = None
         self.logs = LogBuffer(client.clock, self._send_logs)
 
     def close(self) -> None:
@@ -99,9 +110,10 @@ class Runner:
                 return failures.failed(f'no provisioner "{self._claim.provisioner}"')
             work = await self._asked(lambda: self._client.work(self._claim))
             async with self._source() as source:
-                if isinstance(work, BuildWork):
-                    return await self._run_build(self._provisioner, work, source)
-                return await self._run_import(self._provisioner, work, source)
+                with _job_directory() as directory:
+                    if isinstance(work, BuildWork):
+                        return await self._run_build(self._provisioner, work, source, directory)
+                    return await self._run_import(self._provisioner, work, source, directory)
         except JobCanceled:
             return Outcome(status=JobStatus.CANCELED)
         except LeaseLost:
@@ -123,18 +135,28 @@ class Runner:
         finally:
             self._sources.release(file_id)
 
-    async def _run_import(self, provisioner: Provisioner, work: ImportWork, source: Path) -> Outcome:
+    async def _run_import(
+        self, provisioner: Provisioner, work: ImportWork, source: Path, directory: Path
+    ) -> Outcome:
         outcome = await run_import(
-            provisioner, work, source, self.logs, interrupt=self._signals.interrupt, call=self._supervised
+            provisioner,
+            work,
+            source,
+            self.logs,
+            directory=directory,
+            interrupt=self._signals.interrupt,
+            call=self._supervised,
         )
         if outcome.status is not JobStatus.SUCCEEDED:
             self._check_stopped()
         return outcome
 
-    async def _run_build(self, provisioner: Provisioner, work: BuildWork, source: Path) -> Outcome | None:
+    async def _run_build(
+        self, provisioner: Provisioner, work: BuildWork, source: Path, directory: Path
+    ) -> Outcome | None:
         token = secrets.token_urlsafe(32)
         self.logs.mask([token])
-        request = build_plan.request(work, token)
+        request = build_plan.request(work, token, directory)
         self._check_stopped()
 
         self.logs.enter("Planning infrastructure")
@@ -190,13 +212,13 @@ class Runner:
         try:
             result = await self._supervised(call)
         except failures.Stopped:
-            return self._stopped(applied=True)
+            return self._with_state(self._stopped(applied=True))
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - a provisioner may break in any way
             if self._signals.closing:
-                return self._stopped(applied=True)
-            return failures.broken(error, "receive apply response", applied=True)
+                return self._with_state(self._stopped(applied=True))
+            return self._with_state(failures.broken(error, "receive apply response", applied=True))
         self.logs.enter("Cleaning up")
         ended = {
             "state": result.state,
@@ -212,12 +234,17 @@ class Runner:
 
     async def _checkpoint(self, state: bytes, /) -> None:
         """Keep the state that an apply has reached. The finish brings the last one, so this may fail."""
+        self._newest_state = state
         try:
             await self._client.heartbeat(self._claim.fence, state)
         except LeaseLost:
             self._signals.lose()
         except StoreError as error:
             log.warning("could not keep a checkpoint: %s", error, extra=self._keys("checkpoint"))
+
+    def _with_state(self, outcome: Outcome | None) -> Outcome | None:
+        """The failure of an apply that answered nothing, with what its checkpoints said."""
+        return outcome and replace(outcome, state=self._newest_state)
 
     async def _supervised(self, call: Coroutine[object, object, T]) -> T:
         """The provisioner's answer; it is cancelled when the time for politeness is over.
@@ -316,3 +343,9 @@ class Runner:
             "attempt": fence.attempt,
             "daemon_id": str(fence.worker_id),
         }
+
+
+@contextmanager
+def _job_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="chattool-job-", ignore_cleanup_errors=True) as name:
+        yield Path(name)

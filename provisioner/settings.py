@@ -30,6 +30,10 @@ class ProvisionerSettings:
     daemon_offline: timedelta = timedelta(seconds=90)
     daemon_slots: int = 3
     drain_limit: timedelta = timedelta(minutes=30)
+    terraform_program: str = ""
+    """Name or path; empty: ``tofu``, ``terraform`` or the library, whatever is found first."""
+    plugin_cache_age: timedelta = timedelta(days=30)
+    """How long a Terraform plugin that no build uses stays in the cache."""
     retry_backoff: tuple[timedelta, timedelta] = (timedelta(milliseconds=25), timedelta(seconds=5))
 
     def __post_init__(self) -> None:

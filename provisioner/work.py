@@ -108,7 +108,7 @@ def _build_work(conn: Connection, job_id: JobId) -> BuildWork:
         state=bytes(row.state),
         parameters=row.parameters,
         previous_parameters=row.previous_parameters or {},
-        variables=_values(row.variables),
+        variables=documents.variable_values(row.variables),
         preset=_preset_name(row.presets, row.preset_id),
         log_level=LogLevel(row.input.get("log_level", LogLevel.INFO)),
     )
@@ -123,13 +123,8 @@ def _import_work(conn: Connection, job_id: JobId) -> ImportWork:
         template_id=row.template_id,
         template_version_id=row.id,
         initiator_id=row.initiator_id,
-        variables=_values(row.variables),
+        variables=documents.variable_values(row.variables),
     )
-
-
-def _values(variables: Iterable[Mapping[str, object]]) -> dict[str, str]:
-    known = [documents.variable_from(variable) for variable in variables]
-    return {variable.name: variable.default for variable in known if variable.default is not None}
 
 
 def _preset_name(presets: Iterable[Mapping[str, object]], preset_id: UUID | None) -> str:

@@ -1,6 +1,6 @@
 """May this build spend? Budgets, the ledger of charges, and the check that replays it."""
 
-from quota.budget import NOT_ENFORCED, WorkspaceQuota, charges, workspace_quota
+from quota.budget import NOT_ENFORCED, WorkspaceQuota, workspace_quota
 from quota.errors import QuotaError, QuotaLockTimeout
 from quota.ledger import QuotaCommit
 
@@ -10,6 +10,5 @@ __all__ = [
     "QuotaError",
     "QuotaLockTimeout",
     "WorkspaceQuota",
-    "charges",
     "workspace_quota",
 ]

@@ -10,11 +10,9 @@ from sqlalchemy import BigInteger, bindparam, case, cast, func, select
 from db.tables import group_members, groups, organization_members, workspace_charges, workspaces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sqlalchemy import ColumnElement, ScalarSelect
 
-    from db.ids import OrganizationId, UserId, WorkspaceId
+    from db.ids import OrganizationId, UserId
     from db.transactions import Connection
 
 #: The budget where no quota is enforced.
@@ -70,18 +68,6 @@ _ORGANIZATION = bindparam("organization", type_=workspaces.c.organization_id.typ
 _QUOTA = select(
     consumed_by(_USER, _ORGANIZATION).label("consumed"), budget_of(_USER, _ORGANIZATION).label("budget")
 )
-
-
-_CHARGES = (
-    select(workspaces.c.id, charge().label("charge"))
-    .join(workspace_charges, workspace_charges.c.workspace_id == workspaces.c.id)
-    .where(workspaces.c.organization_id == _ORGANIZATION, ~workspaces.c.deleted)
-)
-
-
-def charges(conn: Connection, organization_id: OrganizationId) -> Mapping[WorkspaceId, int]:
-    """What each living workspace of an organization is charged; their sums are what is consumed."""
-    return {row.id: row.charge for row in conn.rows(_CHARGES, organization=organization_id)}
 
 
 def workspace_quota(

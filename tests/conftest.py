@@ -1,6 +1,7 @@
 """What all tests share: a private PostgreSQL, a state directory, the list of suites run."""
 
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +28,9 @@ class XdistNode(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background by a shell. Children would inherit it, and no test could interrupt them.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[SHARED_POSTGRES] = shared = SharedPostgres()
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:

@@ -68,8 +68,8 @@ async def startup_lines(store: Store, build_id: BuildId) -> AsyncIterator[tuple[
             for agent in found:
                 lines = await store.read(agents.logs, agent.id, after=after[agent.id])
                 for line in lines:
-                    after[agent.id] = int(str(line["id"]))
-                    yield agent.name, str(line["output"])
+                    after[agent.id] = line.id
+                    yield agent.name, line.output
             if at_work:
                 await changes.wait(_POLL)
 

@@ -99,10 +99,12 @@ def _packages() -> Check:
 
 
 def _terraform() -> Check:
-    for program in ("tofu", "terraform"):
-        if found := shutil.which(program):
-            return _ok("terraform", found)
-    return _ok("terraform", "neither tofu nor terraform; only templates that use it need one")
+    from provisioner.provisioners.terraform_program import ProgramMissing, find_command
+
+    try:
+        return _ok("terraform", " ".join(find_command()))
+    except ProgramMissing as missing:
+        return _ok("terraform", f"{missing}; only templates of .tf files need one")
 
 
 def _postgres_driver(options: Options) -> Check:

@@ -46,7 +46,8 @@ async def _show(command: Command) -> None:
     from chattool.cli.session import open_session
     from chattool.cli.workspaces import with_builds
     from db import users
-    from quota import charges, workspace_quota
+    from quota import workspace_quota
+    from quota.charges import charges
 
     async with open_session(command.options) as session:
         organization_id, user = session.organization.id, session.user

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chattool.cli.command import Command, run
+from chattool.cli.command import Command, WrongUsage, run
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
@@ -23,9 +23,19 @@ app = typer.Typer(help="Push templates, and look at them.", no_args_is_help=True
 @app.command()
 def push(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Folder with a template.toml.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with a template.toml or .tf files.", show_default=False)
+    ],
     name: Annotated[
         str | None, typer.Option(help="Name of the template.", show_default="the one in template.toml")
+    ] = None,
+    variable: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Value of a template variable; may be repeated. Kept for later versions.",
+            show_default=False,
+        ),
     ] = None,
 ) -> int:
     """Upload a template's folder and import it as the template's new version.
@@ -34,7 +44,7 @@ def push(
 
     [cyan]chattool templates push examples/templates/scratch --name scratch[/cyan]
     """
-    return run(ctx, lambda command: _push(command, folder, name))
+    return run(ctx, lambda command: _push(command, folder, name, variable or []))
 
 
 @app.command("list")
@@ -54,16 +64,17 @@ def show(
     return run(ctx, lambda command: _show(command, template))
 
 
-async def _push(command: Command, folder: Path, name: str | None) -> None:
+async def _push(command: Command, folder: Path, name: str | None, variables: Sequence[str]) -> None:
     from chattool.cli import documents
     from chattool.cli.session import open_working_engine
     from db import templates
     from provisioner import template_toml
 
+    values = dict(map(_name_and_value, variables))
     if (folder / template_toml.FILE_NAME).is_file():
         template_toml.read_template(folder)  # a mistake in it is found before anything is started for it
     async with open_working_engine(command.options) as engine:
-        template = await engine.push_template(folder, name=name)
+        template = await engine.push_template(folder, name=name, variables=values)
         versions = await engine.store.read(templates.versions, template.id, limit=1)
     active = (
         f"Template {template.name} is ready ({_cost_text(versions[0])} credits, {template.provisioner}). "
@@ -72,6 +83,13 @@ async def _push(command: Command, folder: Path, name: str | None) -> None:
         documents.template(template, versions[0]),
         f"{active}Try: chattool tool call create_workspace -a template={template.name}",
     )
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise WrongUsage(f"--variable takes name=value, not {name!r}")
+    return name, value
 
 
 async def _list(command: Command) -> None:

@@ -61,7 +61,7 @@ def delete(
 async def _list(command: Command, *, everyone: bool) -> None:
     from chattool.cli import documents
     from chattool.cli.session import open_session
-    from quota import charges
+    from quota.charges import charges
 
     async with open_session(command.options) as session:
         found = await session.store.read(with_builds)
@@ -93,7 +93,7 @@ async def _show(command: Command, name: str) -> None:
     from chattool.cli.session import open_session
     from chattool.settings import ToolSettings
     from db import agents, builds
-    from quota import charges
+    from quota.charges import charges
 
     async with open_session(command.options) as session:
         workspace = await session.store.read(lookup.workspace, command.options.user, name)

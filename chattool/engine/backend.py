@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from chattool import backend
-from db import agents, builds, templates, users, workspaces
-from db.errors import Conflict, NotFound, RequestError
-from db.states import JobStatus
+from chattool.engine import records
+from chattool.engine.inspection import StoreInspection
+from db import agents, builds, users, workspaces
+from db.errors import Conflict, RequestError
 from provisioner import builds as builder
-from provisioner import daemons
 from quota import budget
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class EngineBackend:
+class EngineBackend(StoreInspection):
     """``WorkspaceBackend`` on an open store."""
 
     can_create = True
@@ -38,9 +38,7 @@ class EngineBackend:
     def __init__(
         self, store: Store, settings: ProvisionerSettings, *, agent_inactive_timeout: timedelta
     ) -> None:
-        self.store = store
-        self.clock = store.clock
-        self._settings = settings
+        super().__init__(store, settings)
         self._agent_inactive_timeout = agent_inactive_timeout
 
     async def as_owner(self, owner_id: UserId) -> Actor:
@@ -96,7 +94,7 @@ class EngineBackend:
         )
 
     async def build(self, build_id: BuildId) -> Build:
-        return await self.store.read(_build, build_id, self._settings)
+        return await self.store.read(records.build, build_id, self._settings)
 
     async def build_log_tail(self, build_id: BuildId, *, limit: int) -> Sequence[LogLine]:
         return await self.store.read(_log_tail, build_id, limit)
@@ -105,21 +103,10 @@ class EngineBackend:
         return await self.store.read(_agents, build_id, self._agent_inactive_timeout)
 
     async def template(self, actor: Actor, template_id: TemplateId) -> backend.Template:  # noqa: ARG002 - templates are open to all members
-        found = await self.store.read(templates.template, template_id)
-        if found.deleted:
-            raise NotFound
-        if found.active_version_id is None:
-            raise RequestError(400, f"template {found.name!r} has no version that was imported successfully")
-        return backend.Template(
-            id=found.id,
-            organization_id=found.organization_id,
-            name=found.name,
-            active_version_id=found.active_version_id,
-        )
+        return await self.store.read(records.template, template_id)
 
     async def template_version(self, actor: Actor, version_id: TemplateVersionId) -> backend.TemplateVersion:  # noqa: ARG002 - as above
-        found = await self.store.read(templates.version, version_id)
-        return backend.TemplateVersion(id=found.id, has_external_agent=found.has_external_agent)
+        return await self.store.read(records.template_version, version_id)
 
     async def quota(self, actor: Actor, owner_id: UserId, organization_id: OrganizationId) -> Quota:  # noqa: ARG002 - one's own
         found = await self.store.read(
@@ -148,44 +135,9 @@ def _initiator(actor: Actor) -> builder.Initiator:
     return builder.Initiator(id=actor.user_id, roles=actor.roles)
 
 
-def _build(conn: Connection, build_id: BuildId, settings: ProvisionerSettings) -> Build:
-    found = builds.build(conn, build_id)
-    job = found.job
-    pending = job.status is JobStatus.PENDING
-    place = daemons.queue_state(conn, job, offline=settings.daemon_offline) if pending else None
-    return backend.Build(
-        id=found.id,
-        workspace_id=found.workspace_id,
-        build_number=found.build_number,
-        transition=found.transition,
-        template_version_id=found.template_version_id,
-        planned_cost=found.planned_cost,
-        job=backend.Job(
-            id=job.id,
-            status=job.status,
-            error=job.error or "",
-            error_code=job.error_code or "",
-            failure_reason=job.failure_reason or "",
-            retryable=job.retryable,
-            stage=job.stage or "",
-            queue_position=0 if place is None else place.position,
-            queue_size=0 if place is None else place.size,
-            matched_provisioners=None if place is None else place.available,
-        ),
-    )
-
-
 def _log_tail(conn: Connection, build_id: BuildId, limit: int) -> list[LogLine]:
-    return [
-        backend.LogLine(
-            id=line.id,
-            level=line.level,
-            stage=line.stage,
-            output=line.output,
-            created_at=line.created_at,
-        )
-        for line in builds.log_tail(conn, builds.build(conn, build_id).job.id, limit=limit)
-    ]
+    job_id = builds.build(conn, build_id).job.id
+    return [records.log_line(line) for line in builds.log_tail(conn, job_id, limit=limit)]
 
 
 def _agents(conn: Connection, build_id: BuildId, inactive_timeout: timedelta) -> list[Agent]:

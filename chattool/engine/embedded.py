@@ -20,7 +20,7 @@ from db.errors import NotFound
 from provisioner.settings import ProvisionerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from chattool.context import ConnectAgent, OnChatUpdated, Progress
     from db.clock import Clock
@@ -83,17 +83,21 @@ class Engine:
         *,
         name: str | None = None,
         provisioner: ProvisionerType | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> Template:
         """Upload a template's folder, wait for its import, and answer the template.
 
         ``name`` is by default the one in ``template.toml``, else the folder's. The version before stays
-        active when the import fails.
+        active when the import fails. ``variables`` are values for the template's variables; those of the
+        version before stay in force unless they are given anew.
 
         Raises:
             TemplateInvalid, ArchiveInvalid: the folder is no template.
             RequestError: the name is bad, or the import failed; the text says why.
         """
-        return await push_template(self, Path(folder), name=name, provisioner=provisioner)
+        return await push_template(
+            self, Path(folder), name=name, provisioner=provisioner, variables=variables
+        )
 
     async def set_allowance(self, group: str, credits_per_day: int) -> None:
         """Set what a group adds to the budget of each of its members.

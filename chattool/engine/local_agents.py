@@ -29,6 +29,8 @@ class LocalAgents:
     provisioner: LocalProvisioner
     url: Callable[[], Awaitable[str]]
     """Where agents report, as soon as somebody answers there. Raises ``OSError``."""
+    url_file: Path
+    """Holds that address, also when it has changed since an agent was started."""
 
 
 @asynccontextmanager
@@ -48,7 +50,7 @@ async def local_agents(store: Store, root: Path, settings: ProvisionerSettings) 
         root, store.clock, url, exit_timeout=settings.exit_timeout, server_url_file=url_file
     )
     try:
-        yield LocalAgents(provisioner=provisioner, url=url)
+        yield LocalAgents(provisioner=provisioner, url=url, url_file=url_file)
     finally:
         stop.set()
         await serving

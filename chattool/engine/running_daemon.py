@@ -18,6 +18,7 @@ from provisioner import autostop, reaper, tags
 from provisioner.client import StoreClient
 from provisioner.daemon import Daemon
 from provisioner.provisioners.echo import EchoProvisioner
+from provisioner.provisioners.terraform import TerraformProvisioner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -52,14 +53,23 @@ async def running_daemon(
 ) -> AsyncIterator[RunningDaemon]:
     """A daemon with reaper, autostop and, for workspaces on this machine, the agents' endpoint.
 
-    ``provisioners`` are by default echo and local. ``name`` is by default that of host and process. At the
-    end the daemon drains within ``settings.drain_limit``; ``daemon.cancel()`` cuts that short.
+    ``provisioners`` are by default echo, local and terraform. ``name`` is by default that of host and
+    process. At the end the daemon drains within ``settings.drain_limit``; ``daemon.cancel()`` cuts it short.
     """
     async with AsyncExitStack() as stack:
         agents_url = None
         if provisioners is None:
             local = await stack.enter_async_context(local_agents(store, workspaces, settings))
-            provisioners = [EchoProvisioner(store.clock), local.provisioner]
+            terraform = TerraformProvisioner(
+                workspaces / ".terraform-plugins",
+                store.clock,
+                local.url,
+                program=settings.terraform_program,
+                exit_timeout=settings.exit_timeout,
+                plugin_cache_age=settings.plugin_cache_age,
+                server_url_file=local.url_file,
+            )
+            provisioners = [EchoProvisioner(store.clock), local.provisioner, terraform]
             agents_url = local.url
         daemon = Daemon(
             StoreClient(store, settings),

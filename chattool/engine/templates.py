@@ -14,6 +14,7 @@ from provisioner.errors import TemplateInvalid
 from provisioner.template_toml import FILE_NAME, read_template
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from chattool.engine.embedded import Engine
@@ -24,7 +25,12 @@ _POLL = timedelta(seconds=5)
 
 
 async def push_template(
-    engine: Engine, folder: Path, *, name: str | None, provisioner: ProvisionerType | None
+    engine: Engine,
+    folder: Path,
+    *,
+    name: str | None,
+    provisioner: ProvisionerType | None,
+    variables: Mapping[str, str] | None = None,
 ) -> Template:
     """The template, after its new version was imported.
 
@@ -37,9 +43,10 @@ async def push_template(
         imports.push,
         organization_id=engine.organization.id,
         initiator_id=engine.user.id,
-        name=name or _name_of(folder, kind),
+        name=name or _name_of(folder),
         archive=await asyncio.to_thread(archive.packed, folder),
         provisioner=kind,
+        variables=variables,
     )
     job = await _ended(engine, job_id)
     version = await engine.store.read(templates.version, version_id)
@@ -60,6 +67,8 @@ def provisioner_of(folder: Path) -> ProvisionerType:
     if not folder.is_dir():
         message = f"{folder} is not a folder"
         raise TemplateInvalid(message)
+    if any(folder.glob("*.tf")) or any(folder.glob("*.tf.json")):
+        return ProvisionerType.TERRAFORM
     if (folder / FILE_NAME).is_file():
         return ProvisionerType.LOCAL
     if any(folder.glob("0.*.json")):
@@ -68,8 +77,8 @@ def provisioner_of(folder: Path) -> ProvisionerType:
     raise TemplateInvalid(message)
 
 
-def _name_of(folder: Path, kind: ProvisionerType) -> str:
-    if kind is ProvisionerType.LOCAL:
+def _name_of(folder: Path) -> str:
+    if (folder / FILE_NAME).is_file():
         return read_template(folder).name
     return folder.resolve().name
 

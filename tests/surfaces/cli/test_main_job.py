@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chattool.toolset import TOOLS
 from tests.surfaces.cli.command_line import TIME_LIMIT_SECONDS, CommandLine, interrupt, read_until
 
 
@@ -32,7 +33,7 @@ def test_a_tool_shows_its_arguments(cli: CommandLine) -> None:
 
     assert shown["arguments"]["required"] == ["template_id"]
     assert "template_id" in cli.inside("tool", "show", "create_workspace").out
-    assert len(cli.json("tool", "list")) == 3
+    assert [tool["name"] for tool in cli.json("tool", "list")] == [tool.name for tool in TOOLS]
 
 
 def test_a_workspace_lives_from_create_to_delete(cli: CommandLine) -> None:

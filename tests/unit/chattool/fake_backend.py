@@ -44,16 +44,18 @@ from db.ids import (
 )
 from db.states import AgentConnection, LogLevel, Transition
 from db.wakeups import Subscription, Wakeups
+from tests.unit.chattool.fake_inspection import FakeInspection
 
 T = TypeVar("T")
 
 SUCCEEDED: Mapping[str, Any] = {"status": "succeeded"}
 
 
-class FakeBackend:
+class FakeBackend(FakeInspection):
     """New builds end at once as ``ends`` says; with ``ends = None`` they stay pending."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.clock = FakeClock()
         self.wakeups = Wakeups(self.clock)
         self.can_create = self.can_start = self.can_stop = True
@@ -140,16 +142,29 @@ class FakeBackend:
     def agent_changes(self, agent_id: AgentId) -> AbstractContextManager[Subscription]:
         return self.wakeups.subscribe(f"agent:{agent_id}")
 
-    def add_template(self, organization_id: OrganizationId, *, name: str = "python") -> Template:
-        version = TemplateVersion(id=TemplateVersionId(uuid4()), has_external_agent=False)
-        self.versions[version.id] = version
+    def add_template(
+        self,
+        organization_id: OrganizationId,
+        *,
+        name: str = "python",
+        version: Mapping[str, Any] | None = None,
+        **fields: Any,  # noqa: ANN401 - fields of any type
+    ) -> Template:
         template = Template(
             id=TemplateId(uuid4()),
             organization_id=organization_id,
             name=name,
-            active_version_id=version.id,
+            active_version_id=TemplateVersionId(uuid4()),
+            **fields,
         )
         self.templates[template.id] = template
+        self.versions[template.active_version_id] = TemplateVersion(
+            id=template.active_version_id,
+            has_external_agent=False,
+            organization_id=organization_id,
+            template_id=template.id,
+            **version or {},
+        )
         return template
 
     def add_workspace(self, template: Template, *, name: str = "dev", owner_id: UserId) -> Workspace:

@@ -10,11 +10,40 @@ from chattool.toolset import TOOLS, Toolset
 from tests.unit.chattool.fake_backend import settle
 from tests.unit.chattool.host import Host, fields
 
-CREATE = TOOLS[0]
+NAMES = [
+    "list_templates",
+    "read_template",
+    "create_workspace",
+    "start_workspace",
+    "stop_workspace",
+    "get_workspace_quota",
+    "get_workspace_build_logs",
+    "get_workspace_agent_logs",
+    "get_template_version_files",
+]
+BY_NAME = {tool.name: tool for tool in TOOLS}
+CREATE = BY_NAME["create_workspace"]
 
 
 def test_tools_have_unique_short_names_in_a_fixed_order() -> None:
-    assert [tool.name for tool in TOOLS] == ["create_workspace", "start_workspace", "stop_workspace"]
+    assert [tool.name for tool in TOOLS] == NAMES
+
+
+def test_tools_that_make_builds_say_so_and_no_others() -> None:
+    makes_builds = [tool.name for tool in TOOLS if not tool.annotations.read_only]
+
+    assert makes_builds == ["create_workspace", "start_workspace", "stop_workspace"]
+    for tool in TOOLS:
+        assert tool.annotations.open_world is not tool.annotations.read_only
+        assert tool.annotations.idempotent
+        assert not tool.annotations.destructive
+
+
+def test_no_read_only_tool_answers_with_the_key_of_failures() -> None:
+    models = [model for tool in TOOLS if tool.annotations.read_only for model in tool.results]
+
+    assert models
+    assert not [model for model in models if "error" in model.model_fields]
 
 
 def test_the_description_of_create_keeps_its_fixed_fragments() -> None:
@@ -35,9 +64,7 @@ async def test_an_unknown_tool_is_a_text_error_that_names_the_known_ones(host: H
     response = await Toolset(host.context).dispatch("delete_everything", {})
 
     assert response.is_error
-    assert response.content == (
-        "unknown tool 'delete_everything'; known: create_workspace, start_workspace, stop_workspace"
-    )
+    assert response.content == f"unknown tool 'delete_everything'; known: {', '.join(NAMES)}"
 
 
 async def test_bad_arguments_are_a_text_error_in_our_words(host: Host) -> None:
