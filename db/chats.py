@@ -73,6 +73,11 @@ _RELEASE = (
     .where(chats.c.id == bindparam("chat"), chats.c.lease_holder == bindparam("holder"))
     .values(lease_holder=None, lease_until=None)
 )
+_SET_LAST_ERROR = (
+    update(chats)
+    .where(chats.c.id == bindparam("chat"))
+    .values(last_error=bindparam("last_error"), updated_at=bindparam("now"))
+)
 _CALL = select(
     chat_tool_calls.c.tool,
     chat_tool_calls.c.request_hash,
@@ -168,6 +173,16 @@ def release_lease(conn: Connection, chat_id: ChatId, holder: UUID) -> None:
     """Give the lease back and wake one who waits for it; nothing happens when it was lost."""
     if conn.run(_RELEASE, chat=chat_id, holder=holder):
         conn.notify(topic(chat_id))
+
+
+def set_last_error(conn: Connection, chat_id: ChatId, last_error: Mapping[str, object] | None) -> None:
+    """Keep why the chat's last turn failed; ``None`` forgets it.
+
+    Raises:
+        NotFound: no such chat.
+    """
+    if not conn.run(_SET_LAST_ERROR, chat=chat_id, last_error=last_error, now=conn.now):
+        raise NotFound
 
 
 def tool_call(conn: Connection, chat_id: ChatId, tool_call_id: str) -> Row | None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from db.types import Id, Json, Timestamp
+from db.types import Id, Json, Timestamp, TolerantJson
 
 metadata = MetaData(
     naming_convention={
@@ -410,7 +410,7 @@ chats = Table(
     Column("workspace_id", Id, ForeignKey("workspaces.id")),
     Column("build_id", Id, ForeignKey("workspace_builds.id")),
     Column("agent_id", Id),
-    Column("last_error", Text),
+    Column("last_error", TolerantJson),
     Column("lease_holder", Id),
     _at("lease_until"),
     _created(),

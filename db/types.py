@@ -81,6 +81,23 @@ class Json(UserDefinedType[Any]):
         return lambda value: None if value is None else json.loads(value)
 
 
+class TolerantJson(Json):
+    """``Json`` for objects that others may have written: what is none is read as its bare text."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:  # noqa: ARG002 - SQLAlchemy's signature
+        return lambda value: None if value is None else _object_or_text(value)
+
+
+def _object_or_text(stored: str) -> dict[str, Any] | str:
+    try:
+        found = json.loads(stored)
+    except (ValueError, RecursionError):
+        return stored
+    return found if isinstance(found, dict) else stored
+
+
 @compiles(Timestamp, "postgresql")
 def _timestamp_on_postgresql(_type: Timestamp, _compiler: TypeCompiler, **_kw: object) -> str:
     return "TIMESTAMP WITH TIME ZONE"

@@ -13,6 +13,7 @@ from chattool.cli import (
     daemon,
     doctor,
     engine,
+    errors,
     groups,
     migrate,
     quickstart,
@@ -50,6 +51,7 @@ for name, group in (
     ("groups", groups.app),
     ("users", users.app),
     ("engine", engine.app),
+    ("errors", errors.app),
 ):
     app.add_typer(group, name=name)
 
