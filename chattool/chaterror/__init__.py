@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chattool.chaterror.classified import ClassifiedError, with_classification, with_provider
-    from chattool.chaterror.classify import classify
+    from chattool.chaterror.classifier import classify
     from chattool.chaterror.detail import format_diagnostic
     from chattool.chaterror.events import error_from_event
     from chattool.chaterror.kinds import Kind, compat_kind
@@ -76,7 +76,7 @@ _HOMES = {
     "StartupTimeout": "startup",
     "StreamIncomplete": "streams",
     "call_with_retry": "retry",
-    "classify": "classify",
+    "classify": "classifier",
     "compat_kind": "kinds",
     "decode_last_error": "persistence",
     "effective_delay": "policy",

@@ -157,7 +157,7 @@ def _document(found: ClassifiedError) -> dict[str, object]:
 
 
 def _facts(found: ClassifiedError) -> list[tuple[str, object]]:
-    from chattool.chaterror.meanings import meaning
+    from chattool.chaterror.rows import meaning
 
     facts = [
         ("kind", found.kind),
