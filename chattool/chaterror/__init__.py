@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chattool.chaterror.detail import format_diagnostic
     from chattool.chaterror.events import error_from_event
     from chattool.chaterror.kinds import Kind, compat_kind
-    from chattool.chaterror.messages import retry_message, terminal_message
+    from chattool.chaterror.messages import next_step, retry_message, terminal_message
     from chattool.chaterror.payload import retry_payload, terminal_payload
     from chattool.chaterror.persistence import decode_last_error, encode_last_error
     from chattool.chaterror.policy import RetryPolicy, effective_delay
@@ -50,6 +50,7 @@ __all__ = [
     "encode_last_error",
     "error_from_event",
     "format_diagnostic",
+    "next_step",
     "retry_if_provider",
     "retry_message",
     "retry_payload",
@@ -83,6 +84,7 @@ _HOMES = {
     "encode_last_error": "persistence",
     "error_from_event": "events",
     "format_diagnostic": "detail",
+    "next_step": "messages",
     "retry_if_provider": "retry",
     "retry_message": "messages",
     "retry_payload": "payload",
