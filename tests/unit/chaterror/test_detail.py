@@ -193,6 +193,7 @@ KEYS = [
     "Bearer abcdefghijklmnop",
     "https://user:hunter2hunter2@api.test/v1",
     "https://api.test/v1?key=abcdefghijklmn",
+    r"Illegal header value b'house-key-abcdefgh\n'",
 ]
 
 
