@@ -117,7 +117,7 @@ async def bedrock(base_url: str, streamed: bool) -> object:
 
 def seconds(base_url: str) -> float:
     """How patient a client is: short only where the server stalls, so that a busy machine is no time-out."""
-    return 0.5 if "stall" in base_url else 15
+    return 1.5 if "stall" in base_url else 15
 
 
 async def consumed(stream: Any, dialect: str) -> object:
