@@ -4,6 +4,7 @@ import asyncio
 import json
 import shlex
 import tempfile
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 from db.clock import SystemClock
 from db.states import LogLevel, Transition
 from provisioner.provisioners.terraform import TerraformProvisioner
-from provisioner.provisioners.terraform_job_folder import has_resources
-from provisioner.provisioners.terraform_program import find_command
+from provisioner.provisioners.terraform.job_folder import has_resources
+from provisioner.provisioners.terraform.program import find_command
 from provisioner.terminal import FailureReason, TerminalError, failure_detail
 from tests.integration.terraform.terraform_host import TerraformHost, nowhere
 from tests.process_ends import is_gone
@@ -175,12 +176,15 @@ async def test_an_apply_that_is_killed_hands_on_its_last_state(host: TerraformHo
 
 async def test_a_cancelled_plan_applies_nothing(host: TerraformHost, plugin_cache: Path) -> None:
     """The plan waits for a server that never answers."""
-    asked = asyncio.Event()
+    asked, left = asyncio.Event(), asyncio.Event()
 
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.set()
         await reader.read()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        left.set()
 
     async with await asyncio.start_server(never, "127.0.0.1") as server:
         port = server.sockets[0].getsockname()[1]
@@ -195,6 +199,7 @@ async def test_a_cancelled_plan_applies_nothing(host: TerraformHost, plugin_cach
 
         host.interrupt.set()
         result = await planning
+        await left.wait()
 
     assert result.error
     assert list(host.out.iterdir()) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.archive import packed, unpack
-from provisioner.provisioners.terraform_program import find_command
+from provisioner.provisioners.terraform.program import find_command
 from tests.integration.terraform.terraform_host import TerraformHost
 from tests.integration.terraform.test_engine import EXAMPLES
 

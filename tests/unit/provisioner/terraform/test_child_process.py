@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from db.clock import SystemClock
-from provisioner.provisioners import terraform_process
-from provisioner.provisioners.terraform_environment import EnvironmentNotSanitized, sanitized
-from provisioner.provisioners.terraform_process import Command, Ended
+from provisioner.provisioners.terraform import child_process
+from provisioner.provisioners.terraform.child_process import Command, Ended
+from provisioner.provisioners.terraform.environment import EnvironmentNotSanitized, sanitized
 from tests.process_ends import GUARD_SECONDS, is_gone
 
 CLOCK = SystemClock()
@@ -60,7 +60,7 @@ async def run(
     exit_timeout: timedelta = PATIENT,
 ) -> Ended:
     async with asyncio.timeout(GUARD_SECONDS):
-        return await terraform_process.run(
+        return await child_process.run(
             shell(script, directory),
             directory / "log",
             stdout=stdout or Recorder(),
@@ -74,7 +74,7 @@ async def run(
 async def test_output_and_exit_code_come_back(tmp_path: Path) -> None:
     command = shell("echo out; echo err >&2; exit 7", tmp_path)
 
-    ended, out, err = await terraform_process.answer(command, tmp_path / "x", clock=CLOCK, limit=PATIENT)
+    ended, out, err = await child_process.answer(command, tmp_path / "x", clock=CLOCK, limit=PATIENT)
 
     assert (ended, out, err) == (Ended(code=7), b"out\n", b"err\n")
     assert (tmp_path / "x.out").stat().st_mode & 0o777 == 0o600
@@ -152,8 +152,8 @@ import asyncio, sys
 from datetime import timedelta
 from pathlib import Path
 from db.clock import SystemClock
-from provisioner.provisioners import terraform_process
-from provisioner.provisioners.terraform_process import Command
+from provisioner.provisioners.terraform import child_process
+from provisioner.provisioners.terraform.child_process import Command
 
 class Tell:
     def feed(self, data):
@@ -164,7 +164,7 @@ directory = Path(sys.argv[1])
 command = Command(
     arguments=("/bin/sh", "-c", "sleep 60 & echo $!; echo $$; wait"), directory=directory, environment={}
 )
-asyncio.run(terraform_process.run(command, directory / "log", stdout=Tell(), stderr=Tell(),
+asyncio.run(child_process.run(command, directory / "log", stdout=Tell(), stderr=Tell(),
     clock=SystemClock(), interrupt=asyncio.Event(), exit_timeout=timedelta(minutes=1)))
 """
 
@@ -188,7 +188,7 @@ def test_a_killed_daemon_takes_its_programs_along(tmp_path: Path) -> None:
 async def test_a_program_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     command = shell("sleep 60", tmp_path)
 
-    ended, _, _ = await terraform_process.answer(command, tmp_path / "x", clock=CLOCK, limit=SHORT)
+    ended, _, _ = await child_process.answer(command, tmp_path / "x", clock=CLOCK, limit=SHORT)
 
     assert ended.interrupted
 
@@ -198,4 +198,4 @@ async def test_an_environment_of_the_daemon_itself_is_refused(tmp_path: Path) ->
     command = Command(arguments=("/bin/true",), directory=tmp_path, environment=environment)
 
     with pytest.raises(EnvironmentNotSanitized):
-        await terraform_process.answer(command, tmp_path / "x", clock=CLOCK, limit=PATIENT)
+        await child_process.answer(command, tmp_path / "x", clock=CLOCK, limit=PATIENT)

@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from db.states import LogLevel
-from provisioner.provisioners.terraform_diagnostics import (
+from provisioner.provisioners.terraform.diagnostics import (
     KEPT_ERRORS,
     Diagnostic,
     diagnostic_in,
     plain_diagnostics,
 )
-from provisioner.provisioners.terraform_json import mapping, text
+from provisioner.provisioners.terraform.untrusted_json import mapping, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

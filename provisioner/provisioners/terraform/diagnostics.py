@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from db.states import LogLevel
-from provisioner.provisioners.terraform_json import integer, mapping, text
+from provisioner.provisioners.terraform.untrusted_json import integer, mapping, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Protocol
 
-from provisioner.provisioners.terraform_environment import require_sanitized
+from provisioner.provisioners.terraform.environment import require_sanitized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

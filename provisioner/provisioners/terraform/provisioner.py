@@ -12,21 +12,29 @@ from typing import TYPE_CHECKING
 
 from db.states import LogLevel, ProvisionerType, Transition
 from provisioner.protocol import ApplyResult, ParseResult, PlanResult, unsaved
-from provisioner.provisioners import terraform_environment, terraform_plan
-from provisioner.provisioners.terraform_cache import PluginCache
-from provisioner.provisioners.terraform_commands import (
+from provisioner.provisioners.terraform.cache import PluginCache
+from provisioner.provisioners.terraform.commands import (
     CommandFailed,
     CommandInterrupted,
     Commands,
     check_syntax,
 )
-from provisioner.provisioners.terraform_failures import refusal
-from provisioner.provisioners.terraform_job_folder import JobFolder, has_resources
-from provisioner.provisioners.terraform_json import TerraformAnswerInvalid, mapping
-from provisioner.provisioners.terraform_program import Programs
-from provisioner.provisioners.terraform_redaction import Redaction
-from provisioner.provisioners.terraform_template import KnownTemplates, combined, fingerprint
-from provisioner.provisioners.terraform_variables import VariableInvalid, read_declarations
+from provisioner.provisioners.terraform.environment import (
+    Surroundings,
+    build_environment,
+    parameter_environment,
+    plant_canary,
+    sanitized,
+    terraform_variables,
+)
+from provisioner.provisioners.terraform.failures import refusal
+from provisioner.provisioners.terraform.job_folder import JobFolder, has_resources
+from provisioner.provisioners.terraform.plan import OutputInvalid, existing, planned, sensitive_texts
+from provisioner.provisioners.terraform.program import Programs
+from provisioner.provisioners.terraform.redaction import Redaction
+from provisioner.provisioners.terraform.template import KnownTemplates, combined, fingerprint
+from provisioner.provisioners.terraform.untrusted_json import TerraformAnswerInvalid, mapping
+from provisioner.provisioners.terraform.variables import VariableInvalid, read_declarations
 from provisioner.template_toml import read_readme
 
 if TYPE_CHECKING:
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
     from db.clock import Clock
     from provisioner.errors import ProvisionerError
     from provisioner.protocol import Checkpoint, LogSink, Request
-    from provisioner.provisioners.terraform_template import TerraformTemplate
+    from provisioner.provisioners.terraform.template import TerraformTemplate
 
 CANCELED = "canceled"
 _NOTHING_THERE = "The workspace has no resources; there is nothing to destroy."
@@ -72,7 +80,7 @@ class TerraformProvisioner:
         self._server_url_file = server_url_file
         self._programs = Programs(program, clock)
         self._templates = KnownTemplates()
-        terraform_environment.plant_canary()
+        plant_canary()
 
     async def parse(self, source: Path, log: LogSink) -> ParseResult:  # noqa: ARG002 - nothing to say
         """What the module's variables and ``template.toml`` say.
@@ -81,7 +89,7 @@ class TerraformProvisioner:
             TemplateInvalid: a file cannot be read; the text names file and line.
             ProgramMissing, ProgramUnusable: there is no program, or it is too old.
         """
-        environment = terraform_environment.sanitized(os.environ)
+        environment = sanitized(os.environ)
         with tempfile.TemporaryDirectory(prefix="chattool-terraform-") as name:
             directory = Path(name)
             program = await self._programs.current(directory, environment)
@@ -95,7 +103,7 @@ class TerraformProvisioner:
         """What an apply would make, and its cost; writes nothing but the job's folder.
 
         Raises:
-            TerminalError: a provider has refused for good (``terraform_failures``).
+            TerminalError: a provider has refused for good (``failures``).
             RateLimited, CapacityUnavailable: a provider has refused for now.
             MissingParameter: a required parameter has no value.
             TemplateInvalid: the template is broken.
@@ -150,30 +158,30 @@ class TerraformProvisioner:
             await commands.init()
             await commands.plan(
                 destroy=request.transition is Transition.DELETE,
-                environment=terraform_environment.parameter_environment(request),
+                environment=parameter_environment(request),
             )
             document = await commands.show_plan()
-            job.redaction.add(terraform_plan.sensitive_texts(mapping(document.get("planned_values"))))
-            planned = terraform_plan.planned(document)
+            job.redaction.add(sensitive_texts(mapping(document.get("planned_values"))))
+            found = planned(document)
         except CommandInterrupted:
             return PlanResult(error=CANCELED)
         except (
             CommandFailed,
             TerraformAnswerInvalid,
-            terraform_plan.OutputInvalid,
+            OutputInvalid,
             VariableInvalid,
         ) as error:
-            if (found := _refusal(error, job.redaction)) is not None:
-                raise found from error
+            if (refused := _refusal(error, job.redaction)) is not None:
+                raise refused from error
             return PlanResult(error=str(error))
-        for name in planned.unknown_costs:
+        for name in found.unknown_costs:
             job.log(LogLevel.WARN, f"The cost of {name} is not known yet; it counts 0.")
         return PlanResult(
-            cost=planned.cost + template.cost(request),
-            resources=planned.resources,
-            parameters=(*template.parameters, *planned.parameters),
-            presets=(*(template.toml.presets if template.toml else ()), *planned.presets),
-            unknown_costs=planned.unknown_costs,
+            cost=found.cost + template.cost(request),
+            resources=found.resources,
+            parameters=(*template.parameters, *found.parameters),
+            presets=(*(template.toml.presets if template.toml else ()), *found.presets),
+            unknown_costs=found.unknown_costs,
         )
 
     async def _apply(self, commands: Commands, request: Request, checkpoint: Checkpoint) -> ApplyResult:
@@ -208,9 +216,9 @@ class TerraformProvisioner:
             return ApplyResult(state=b"")
         try:
             document = await commands.show_state()
-            commands.redaction.add(terraform_plan.sensitive_texts(mapping(document.get("values"))))
-            return ApplyResult(state=state, resources=terraform_plan.existing(document))
-        except (CommandFailed, TerraformAnswerInvalid, terraform_plan.OutputInvalid) as error:
+            commands.redaction.add(sensitive_texts(mapping(document.get("values"))))
+            return ApplyResult(state=state, resources=existing(document))
+        except (CommandFailed, TerraformAnswerInvalid, OutputInvalid) as error:
             return ApplyResult(state=state, error=str(error))
 
     async def _commands(
@@ -220,13 +228,13 @@ class TerraformProvisioner:
         url = request.server_url
         if not url and request.workspace is not None:
             url = await self._endpoint()
-        around = terraform_environment.Surroundings(
+        around = Surroundings(
             server_url=url,
             server_url_file=self._server_url_file,
             plugin_cache=self._cache.directory,
             cli_config=self._cache.cli_config,
         )
-        environment = terraform_environment.build_environment(request, os.environ, around)
+        environment = build_environment(request, os.environ, around)
         return Commands(
             program=await self._programs.current(folder.root, environment),
             folder=folder,
@@ -276,7 +284,7 @@ def _nothing_to_destroy(request: Request) -> bool:
 
 
 def _name_host_variables(log: LogSink) -> None:
-    if names := terraform_environment.terraform_variables(os.environ):
+    if names := terraform_variables(os.environ):
         log(LogLevel.WARN, f"The daemon's host sets {', '.join(names)}: they change what Terraform does.")
 
 

@@ -11,7 +11,7 @@ from db.states import Transition
 from provisioner.errors import MissingParameter, TemplateInvalid
 from provisioner.parameters import contradiction, start_cost, validated
 from provisioner.protocol import Agent, Parameter, ParseResult
-from provisioner.provisioners.terraform_environment import RESERVED_VARIABLES
+from provisioner.provisioners.terraform.environment import RESERVED_VARIABLES
 from provisioner.template_toml import FILE_NAME, read_template
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.protocol import Request
-    from provisioner.provisioners.terraform_variables import Declaration
+    from provisioner.provisioners.terraform.variables import Declaration
     from provisioner.template_toml import Template
 
 _PARAMETER_TYPES = frozenset({"number", "bool", "list(string)"})
