@@ -15,7 +15,7 @@ from db.clock import SystemClock
 from provisioner.provisioners.terraform import child_process
 from provisioner.provisioners.terraform.child_process import Command, Ended
 from provisioner.provisioners.terraform.environment import EnvironmentNotSanitized, sanitized
-from tests.process_ends import GUARD_SECONDS, is_gone
+from tests.process_ends import GUARD_SECONDS, WITHOUT_SIGNALS, is_gone
 
 CLOCK = SystemClock()
 PATIENT = timedelta(seconds=30)
@@ -183,6 +183,46 @@ def test_a_killed_daemon_takes_its_programs_along(tmp_path: Path) -> None:
 
     assert is_gone(child)
     assert is_gone(program)
+
+
+INTERRUPTING = """
+import asyncio, os, sys
+from datetime import timedelta
+from pathlib import Path
+from db.clock import SystemClock
+from provisioner.provisioners.terraform import child_process
+from provisioner.provisioners.terraform.environment import sanitized
+
+interrupt = asyncio.Event()
+class Interrupt:
+    def feed(self, data):
+        interrupt.set()
+
+directory = Path(sys.argv[1])
+script = "trap 'exit 3' INT; echo ready; sleep 60 & wait"
+command = child_process.Command(
+    arguments=("/bin/sh", "-c", script), directory=directory, environment=sanitized(os.environ)
+)
+print(asyncio.run(child_process.run(command, directory / "log", stdout=Interrupt(), stderr=Interrupt(),
+    clock=SystemClock(), interrupt=interrupt, exit_timeout=timedelta(seconds=10))))
+"""
+
+
+@pytest.mark.parametrize("before", [(), WITHOUT_SIGNALS], ids=["foreground", "background"])
+def test_a_program_hears_an_interrupt_however_its_daemon_was_started(
+    before: tuple[str, ...], tmp_path: Path
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, ["", *sys.path]))}
+
+    ended = subprocess.run(
+        [*before, sys.executable, "-c", INTERRUPTING, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env=environment,
+        timeout=GUARD_SECONDS,
+        check=True,
+    )
+
+    assert ended.stdout.decode().strip() == str(Ended(code=3, interrupted=True))
 
 
 async def test_a_program_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
