@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 _SHOW_LIMIT = timedelta(minutes=5)
 _FORMATTED, _NOT_FORMATTED = 0, 3
 _BUSY = "text file busy"
+# What says nothing, or what the plan has said already; reading a build's log, one looks for what happens.
+_CHATTER = {
+    "plan": frozenset({"outputs", "refresh_complete"}),
+    "apply": frozenset({"outputs", "planned_change", "version"}),
+}
 
 
 class CommandFailed(ProvisionerError):
@@ -128,7 +133,8 @@ class Commands:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         arguments = [name, "-no-color", "-input=false", "-json", *options, *last]
-        await self._run(name, arguments, JsonLog(self.log), {**self.environment, **(environment or {})})
+        log = JsonLog(self.log, _CHATTER[name])
+        await self._run(name, arguments, log, {**self.environment, **(environment or {})})
 
     async def _run(
         self, name: str, arguments: Sequence[str], stdout: TextLog | JsonLog, environment: Mapping[str, str]

@@ -73,10 +73,14 @@ class TextLog:
 
 
 class JsonLog:
-    """Reads the JSON lines of a plan or an apply; also lines among them that are no JSON."""
+    """Reads the JSON lines of a plan or an apply; also lines among them that are no JSON.
 
-    def __init__(self, log: LogSink) -> None:
+    Messages of the types ``chatter`` are logged for debugging only.
+    """
+
+    def __init__(self, log: LogSink, chatter: frozenset[str] = frozenset()) -> None:
         self._log = log
+        self._chatter = chatter
         self._lines = _Lines()
         self._warned = False
         self.errors: list[Diagnostic] = []
@@ -97,7 +101,9 @@ class JsonLog:
         elif "diagnostic" in message:
             self._diagnostic(diagnostic_in(mapping(message["diagnostic"])))
         elif output := text(message["@message"]):
-            self._log(self._level(text(message.get("@level"))), output)
+            level = self._level(text(message.get("@level")))
+            chatter = level is LogLevel.INFO and message.get("type") in self._chatter
+            self._log(LogLevel.DEBUG if chatter else level, output)
 
     def _diagnostic(self, diagnostic: Diagnostic) -> None:
         if diagnostic.severity is LogLevel.ERROR and len(self.errors) < KEPT_ERRORS:

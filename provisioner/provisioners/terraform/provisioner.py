@@ -36,6 +36,7 @@ from provisioner.provisioners.terraform.template import KnownTemplates, combined
 from provisioner.provisioners.terraform.untrusted_json import TerraformAnswerInvalid, mapping
 from provisioner.provisioners.terraform.variables import VariableInvalid, read_declarations
 from provisioner.template_toml import read_readme
+from provisioner.terminal import FailureReason, terminal_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -103,7 +104,8 @@ class TerraformProvisioner:
         """What an apply would make, and its cost; writes nothing but the job's folder.
 
         Raises:
-            TerminalError: a provider has refused for good (``failures``).
+            TerminalError: a provider has refused for good (``failures``), or a parameter has a value that
+                the template does not allow.
             RateLimited, CapacityUnavailable: a provider has refused for now.
             MissingParameter: a required parameter has no value.
             TemplateInvalid: the template is broken.
@@ -147,8 +149,9 @@ class TerraformProvisioner:
 
     async def _plan(self, source: Path, request: Request, folder: JobFolder, job: _Job) -> PlanResult:
         template = await self._template(source, folder.root)
+        job.redaction.add(template.secrets(request))
         if problem := template.problem(request):
-            return PlanResult(error=problem)
+            raise terminal_error(FailureReason.VALIDATION_FAILURE, "%s", job.redaction(problem))
         _name_host_variables(job.log)
         try:
             values = template.values(request)

@@ -35,6 +35,22 @@ def test_a_message_is_logged_at_its_level(name: str, level: str) -> None:
     assert log.lines == [(LogLevel(level), "hello")]
 
 
+def test_chatter_is_for_debugging_unless_it_is_more_than_information() -> None:
+    log = RecordedLog()
+
+    JsonLog(log, frozenset({"outputs"})).feed(
+        message("Outputs: 3", type="outputs")
+        + message("Plan: 1 to add", type="change_summary")
+        + message("odd", "warn", type="outputs")
+    )
+
+    assert log.lines == [
+        (LogLevel.DEBUG, "Outputs: 3"),
+        (LogLevel.INFO, "Plan: 1 to add"),
+        (LogLevel.WARN, "odd"),
+    ]
+
+
 def test_an_unknown_level_is_information_and_is_mentioned_once() -> None:
     log = RecordedLog()
     reader = JsonLog(log)
