@@ -35,6 +35,7 @@ from provisioner.provisioners.terraform.redaction import Redaction
 from provisioner.provisioners.terraform.template import KnownTemplates, combined, fingerprint
 from provisioner.provisioners.terraform.untrusted_json import TerraformAnswerInvalid, mapping
 from provisioner.provisioners.terraform.variables import VariableInvalid, read_declarations
+from provisioner.scratch import scratch_folder
 from provisioner.template_toml import read_readme
 from provisioner.terminal import FailureReason, terminal_error
 
@@ -91,7 +92,7 @@ class TerraformProvisioner:
             ProgramMissing, ProgramUnusable: there is no program, or it is too old.
         """
         environment = sanitized(os.environ)
-        with tempfile.TemporaryDirectory(prefix="chattool-terraform-") as name:
+        with tempfile.TemporaryDirectory(prefix="terraform-", dir=scratch_folder()) as name:
             directory = Path(name)
             program = await self._programs.current(directory, environment)
             await check_syntax(program, source, directory, environment, clock=self._clock)
@@ -277,7 +278,7 @@ def _job_folder(request: Request) -> Iterator[JobFolder]:
     if request.directory is not None:
         yield JobFolder(request.directory)
     else:
-        with tempfile.TemporaryDirectory(prefix="chattool-terraform-") as name:
+        with tempfile.TemporaryDirectory(prefix="terraform-", dir=scratch_folder()) as name:
             yield JobFolder(Path(name))
 
 
