@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from provisioner.provisioners.terraform.redaction import Redaction
 
 _SHOW_LIMIT = timedelta(minutes=5)
+_PLAN_PATIENCE = timedelta(seconds=5)
+"""From the interrupt of a plan to its end: it has made nothing, so there is nothing to wait for."""
 _FORMATTED, _NOT_FORMATTED = 0, 3
 _BUSY = "text file busy"
 # What says nothing, or what the plan has said already; reading a build's log, one looks for what happens.
@@ -149,7 +151,7 @@ class Commands:
             stderr=stderr,
             clock=self.clock,
             interrupt=self.interrupt,
-            exit_timeout=self.exit_timeout,
+            exit_timeout=min(self.exit_timeout, _PLAN_PATIENCE) if name == "plan" else self.exit_timeout,
         )
         stdout.close()
         stderr.close()
