@@ -63,7 +63,8 @@ class TextLog:
         if (message := _message(line)) is not None:
             level = _LEVELS.get(text(message.get("@level")), LogLevel.DEBUG)
             if level is not LogLevel.TRACE:
-                self._log(LogLevel.DEBUG if level is LogLevel.INFO else level, text(message["@message"]))
+                for part in _parts(message):
+                    self._log(LogLevel.DEBUG if level is LogLevel.INFO else level, part)
             return
         if self._tail_size < LINE_LIMIT_BYTES:
             self._tail.append(line)
@@ -100,10 +101,11 @@ class JsonLog:
                 self._log(LogLevel.INFO, line)
         elif "diagnostic" in message:
             self._diagnostic(diagnostic_in(mapping(message["diagnostic"])))
-        elif output := text(message["@message"]):
+        else:
             level = self._level(text(message.get("@level")))
             chatter = level is LogLevel.INFO and message.get("type") in self._chatter
-            self._log(LogLevel.DEBUG if chatter else level, output)
+            for part in _parts(message):
+                self._log(LogLevel.DEBUG if chatter else level, part)
 
     def _diagnostic(self, diagnostic: Diagnostic) -> None:
         if diagnostic.severity is LogLevel.ERROR and len(self.errors) < KEPT_ERRORS:
@@ -130,6 +132,11 @@ def _message(line: str) -> Mapping[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) and isinstance(message.get("@message"), str) else None
+
+
+def _parts(message: Mapping[str, object]) -> list[str]:
+    """The lines of a message that say something."""
+    return [part for part in text(message["@message"]).splitlines() if part.strip()]
 
 
 class _Lines:

@@ -35,6 +35,15 @@ def test_a_message_is_logged_at_its_level(name: str, level: str) -> None:
     assert log.lines == [(LogLevel(level), "hello")]
 
 
+def test_a_message_of_several_lines_becomes_as_many() -> None:
+    log = RecordedLog()
+
+    JsonLog(log).feed(message("\nInterrupt received.\n\nPlease wait.\n"))
+    TextLog(log, LogLevel.ERROR).feed(message("one\ntwo", "debug"))
+
+    assert [output for _, output in log.lines] == ["Interrupt received.", "Please wait.", "one", "two"]
+
+
 def test_chatter_is_for_debugging_unless_it_is_more_than_information() -> None:
     log = RecordedLog()
 
