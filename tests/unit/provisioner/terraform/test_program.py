@@ -42,6 +42,17 @@ def test_the_first_of_the_known_names_is_used(tmp_path: Path, monkeypatch: pytes
     )
 
 
+def test_the_environment_may_name_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = write_program(tmp_path / "own", "my-terraform")
+    write_program(tmp_path / "bin", "tofu")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHATTOOL_TERRAFORM", "own/my-terraform")
+
+    assert find_command() == (str(own),)
+    assert find_command("tofu") == (str(tmp_path / "bin" / "tofu"),)
+
+
 @pytest.mark.parametrize("name", ["", "no-such-program", "/no/such/terraform"])
 def test_no_program_at_all_is_said_so(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
