@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +26,10 @@ from provisioner.provisioners.terraform.environment import (
     sanitized,
     terraform_variables,
 )
-from provisioner.provisioners.terraform.failures import refusal
-from provisioner.provisioners.terraform.job_folder import JobFolder, has_resources
+from provisioner.provisioners.terraform.job import Job, job_folder
+from provisioner.provisioners.terraform.job_folder import has_resources
 from provisioner.provisioners.terraform.plan import OutputInvalid, existing, planned, sensitive_texts
 from provisioner.provisioners.terraform.program import Programs
-from provisioner.provisioners.terraform.redaction import Redaction
 from provisioner.provisioners.terraform.template import KnownTemplates, combined, fingerprint
 from provisioner.provisioners.terraform.untrusted_json import TerraformAnswerInvalid, mapping
 from provisioner.provisioners.terraform.variables import VariableInvalid, read_declarations
@@ -40,11 +38,11 @@ from provisioner.template_toml import read_readme
 from provisioner.terminal import FailureReason, terminal_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from db.clock import Clock
-    from provisioner.errors import ProvisionerError
     from provisioner.protocol import Checkpoint, LogSink, Request
+    from provisioner.provisioners.terraform.job_folder import JobFolder
     from provisioner.provisioners.terraform.template import TerraformTemplate
 
 CANCELED = "canceled"
@@ -115,8 +113,8 @@ class TerraformProvisioner:
         if _nothing_to_destroy(request):
             log(LogLevel.INFO, _NOTHING_THERE)
             return PlanResult()
-        with _job_folder(request) as folder:
-            return await self._plan(source, request, folder, _Job(log, interrupt))
+        with job_folder(request) as folder:
+            return await self._plan(source, request, folder, Job(log, interrupt))
 
     async def apply(
         self,
@@ -138,17 +136,17 @@ class TerraformProvisioner:
         if _nothing_to_destroy(request):
             log(LogLevel.INFO, _NOTHING_THERE)
             return ApplyResult(state=b"")
-        job = _Job(log, interrupt)
-        with _job_folder(request) as folder:
+        job = Job(log, interrupt)
+        with job_folder(request) as folder:
             if not folder.planned:
                 made = await self._plan(source, request, folder, job)
                 if made.error:
                     return ApplyResult(error=made.error)
             template = await self._template(source, folder.root)
             commands = await self._commands(template, request, folder, job)
-            return await self._apply(commands, request, checkpoint)
+            return await self._apply(commands, request, job, checkpoint)
 
-    async def _plan(self, source: Path, request: Request, folder: JobFolder, job: _Job) -> PlanResult:
+    async def _plan(self, source: Path, request: Request, folder: JobFolder, job: Job) -> PlanResult:
         template = await self._template(source, folder.root)
         job.redaction.add(template.secrets(request))
         if problem := template.problem(request):
@@ -175,7 +173,7 @@ class TerraformProvisioner:
             OutputInvalid,
             VariableInvalid,
         ) as error:
-            if (refused := _refusal(error, job.redaction)) is not None:
+            if (refused := job.refusal(error)) is not None:
                 raise refused from error
             return PlanResult(error=str(error))
         for name in found.unknown_costs:
@@ -188,7 +186,9 @@ class TerraformProvisioner:
             unknown_costs=found.unknown_costs,
         )
 
-    async def _apply(self, commands: Commands, request: Request, checkpoint: Checkpoint) -> ApplyResult:
+    async def _apply(
+        self, commands: Commands, request: Request, job: Job, checkpoint: Checkpoint
+    ) -> ApplyResult:
         state = commands.folder.state
         ended = asyncio.Event()
         keeping = asyncio.create_task(state.keep(checkpoint, self._clock, ended))
@@ -198,7 +198,7 @@ class TerraformProvisioner:
             return ApplyResult(state=state.newest(), error=CANCELED)
         except CommandFailed as failure:
             newest = state.newest()
-            if (found := _refusal(failure, commands.redaction)) is None:
+            if (found := job.refusal(failure)) is None:
                 return ApplyResult(state=newest, error=str(failure))
             if newest is not None:
                 await checkpoint(newest)
@@ -226,7 +226,7 @@ class TerraformProvisioner:
             return ApplyResult(state=state, error=str(error))
 
     async def _commands(
-        self, template: TerraformTemplate, request: Request, folder: JobFolder, job: _Job
+        self, template: TerraformTemplate, request: Request, folder: JobFolder, job: Job
     ) -> Commands:
         job.redaction.add(template.secrets(request))
         url = request.server_url
@@ -261,27 +261,6 @@ class TerraformProvisioner:
         return template
 
 
-class _Job:
-    """What the runner lends to one call, with secrets kept out of the log."""
-
-    def __init__(self, log: LogSink, interrupt: asyncio.Event) -> None:
-        self._log = log
-        self.interrupt = interrupt
-        self.redaction = Redaction()
-
-    def log(self, level: LogLevel, output: str, *, stage: str | None = None) -> None:
-        self._log(level, self.redaction(output), stage=stage)
-
-
-@contextmanager
-def _job_folder(request: Request) -> Iterator[JobFolder]:
-    if request.directory is not None:
-        yield JobFolder(request.directory)
-    else:
-        with tempfile.TemporaryDirectory(prefix="terraform-", dir=scratch_folder()) as name:
-            yield JobFolder(Path(name))
-
-
 def _nothing_to_destroy(request: Request) -> bool:
     # Without a look at the template: a broken one must not keep an empty workspace alive.
     return request.transition is Transition.DELETE and not has_resources(request.state)
@@ -290,8 +269,3 @@ def _nothing_to_destroy(request: Request) -> bool:
 def _name_host_variables(log: LogSink) -> None:
     if names := terraform_variables(os.environ):
         log(LogLevel.WARN, f"The daemon's host sets {', '.join(names)}: they change what Terraform does.")
-
-
-def _refusal(error: ProvisionerError, redaction: Redaction) -> ProvisionerError | None:
-    """What the providers' codes say about the failure; ``None`` when nothing."""
-    return refusal(error.errors, redaction) if isinstance(error, CommandFailed) else None

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -14,22 +13,10 @@ from db.ids import BuildId
 from db.records import Template
 from provisioner import cancel
 from tests.integration.terraform.engine_host import GUARD_SECONDS, TerraformEngine, terraform_engine
+from tests.integration.terraform.modules import silent_server, two
 from tests.process_ends import is_gone
 
-SLEEPING = """
-resource "terraform_data" "first" {
-  provisioner "local-exec" { command = "touch OUT/first" }
-  provisioner "local-exec" {
-    when    = destroy
-    command = "mv OUT/first OUT/gone"
-  }
-}
-resource "terraform_data" "second" {
-  depends_on = [terraform_data.first]
-  provisioner "local-exec" { command = "echo $$ > OUT/pid; echo asleep; exec sleep 60" }
-}
-output "daily_cost" { value = 20 }
-"""
+SLEEPING = two("echo $$ > OUT/pid; echo asleep; exec sleep 60") + 'output "daily_cost" { value = 20 }\n'
 ASKING = """
 variable "chattool_workspace_name" { type = string }
 data "terraform_remote_state" "slow" {
@@ -80,24 +67,14 @@ async def test_a_cancelled_apply_ends_at_once_and_what_it_made_can_be_deleted(ho
 
 
 async def test_a_cancelled_plan_makes_nothing_and_costs_nothing(host: TerraformEngine) -> None:
-    asked, left = asyncio.Event(), asyncio.Event()
-
-    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.set()
-        await reader.read()
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-        left.set()
-
-    async with await asyncio.start_server(never, "127.0.0.1") as server:
-        port = str(server.sockets[0].getsockname()[1])
-        build_id = await begun(host, await host.template("tf", ASKING.replace("PORT", port)), "slow")
+    async with silent_server() as server:
+        module = ASKING.replace("PORT", str(server.port))
+        build_id = await begun(host, await host.template("tf", module), "slow")
         async with asyncio.timeout(GUARD_SECONDS):
-            await asked.wait()
+            await server.asked.wait()
 
             build = await canceled(host, build_id)
-            await left.wait()
+            await server.left.wait()
 
     assert build.job.status == "canceled"
     assert await host.consumed() == 0
