@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from db.states import LogLevel
 from provisioner.provisioners.terraform.commands import CommandFailed
+from provisioner.provisioners.terraform.environment import terraform_variables
 from provisioner.provisioners.terraform.failures import refusal
 from provisioner.provisioners.terraform.job_folder import JobFolder
 from provisioner.provisioners.terraform.redaction import Redaction
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
 
-    from db.states import LogLevel
     from provisioner.errors import ProvisionerError
     from provisioner.protocol import LogSink, Request
 
@@ -32,6 +34,13 @@ class Job:
 
     def log(self, level: LogLevel, output: str, *, stage: str | None = None) -> None:
         self._log(level, self.redaction(output), stage=stage)
+
+    def name_host_variables(self) -> None:
+        """Warn of what the daemon's host sets for Terraform."""
+        if names := terraform_variables(os.environ):
+            self.log(
+                LogLevel.WARN, f"The daemon's host sets {', '.join(names)}: they change what Terraform does."
+            )
 
     def refusal(self, error: ProvisionerError) -> ProvisionerError | None:
         """What the providers' codes say about the failure; ``None`` when nothing."""

@@ -24,15 +24,14 @@ from provisioner.provisioners.terraform.environment import (
     parameter_environment,
     plant_canary,
     sanitized,
-    terraform_variables,
 )
 from provisioner.provisioners.terraform.job import Job, job_folder
 from provisioner.provisioners.terraform.job_folder import has_resources
 from provisioner.provisioners.terraform.plan import OutputInvalid, existing, planned, sensitive_texts
 from provisioner.provisioners.terraform.program import Programs
-from provisioner.provisioners.terraform.template import KnownTemplates, combined, fingerprint
+from provisioner.provisioners.terraform.template import KnownTemplates
 from provisioner.provisioners.terraform.untrusted_json import TerraformAnswerInvalid, mapping
-from provisioner.provisioners.terraform.variables import VariableInvalid, read_declarations
+from provisioner.provisioners.terraform.variables import VariableInvalid
 from provisioner.scratch import scratch_folder
 from provisioner.template_toml import read_readme
 from provisioner.terminal import FailureReason, terminal_error
@@ -79,7 +78,7 @@ class TerraformProvisioner:
         self._exit_timeout = exit_timeout
         self._server_url_file = server_url_file
         self._programs = Programs(program, clock)
-        self._templates = KnownTemplates()
+        self._templates = KnownTemplates(clock)
         plant_canary()
 
     async def parse(self, source: Path, log: LogSink) -> ParseResult:  # noqa: ARG002 - nothing to say
@@ -94,7 +93,7 @@ class TerraformProvisioner:
             directory = Path(name)
             program = await self._programs.current(directory, environment)
             await check_syntax(program, source, directory, environment, clock=self._clock)
-            template = await self._template(source, directory)
+            template = await self._templates.read(source, directory)
         return template.parse_result(await asyncio.to_thread(read_readme, source))
 
     async def plan(
@@ -142,16 +141,16 @@ class TerraformProvisioner:
                 made = await self._plan(source, request, folder, job)
                 if made.error:
                     return ApplyResult(error=made.error)
-            template = await self._template(source, folder.root)
+            template = await self._templates.read(source, folder.root)
             commands = await self._commands(template, request, folder, job)
             return await self._apply(commands, request, job, checkpoint)
 
     async def _plan(self, source: Path, request: Request, folder: JobFolder, job: Job) -> PlanResult:
-        template = await self._template(source, folder.root)
+        template = await self._templates.read(source, folder.root)
         job.redaction.add(template.secrets(request))
         if problem := template.problem(request):
             raise terminal_error(FailureReason.VALIDATION_FAILURE, "%s", job.redaction(problem))
-        _name_host_variables(job.log)
+        job.name_host_variables()
         try:
             values = template.values(request)
             await asyncio.to_thread(folder.prepare, source, request.state)
@@ -167,12 +166,7 @@ class TerraformProvisioner:
             found = planned(document)
         except CommandInterrupted:
             return PlanResult(error=CANCELED)
-        except (
-            CommandFailed,
-            TerraformAnswerInvalid,
-            OutputInvalid,
-            VariableInvalid,
-        ) as error:
+        except (CommandFailed, TerraformAnswerInvalid, OutputInvalid, VariableInvalid) as error:
             if (refused := job.refusal(error)) is not None:
                 raise refused from error
             return PlanResult(error=str(error))
@@ -251,21 +245,7 @@ class TerraformProvisioner:
             exit_timeout=self._exit_timeout,
         )
 
-    async def _template(self, source: Path, directory: Path) -> TerraformTemplate:
-        key = await asyncio.to_thread(fingerprint, source)
-        template = self._templates.get(key)
-        if template is None:
-            declarations = await read_declarations(source, directory, os.environ, clock=self._clock)
-            template = await asyncio.to_thread(combined, declarations, source)
-            self._templates.keep(key, template)
-        return template
-
 
 def _nothing_to_destroy(request: Request) -> bool:
     # Without a look at the template: a broken one must not keep an empty workspace alive.
     return request.transition is Transition.DELETE and not has_resources(request.state)
-
-
-def _name_host_variables(log: LogSink) -> None:
-    if names := terraform_variables(os.environ):
-        log(LogLevel.WARN, f"The daemon's host sets {', '.join(names)}: they change what Terraform does.")

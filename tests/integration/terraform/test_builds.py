@@ -329,3 +329,16 @@ async def test_a_debug_build_logs_more(host: TerraformHost) -> None:
 
     assert len(host.log.at(LogLevel.DEBUG)) > 20
     assert host.log.at(LogLevel.TRACE) == []
+
+
+async def test_what_the_host_sets_for_terraform_is_named_without_its_value(
+    host: TerraformHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CLI_ARGS_plan", "-parallelism=7")
+    host.write(two("true"))
+
+    await host.plan()
+
+    warned = [line for line in host.log.at(LogLevel.WARN) if "TF_CLI_ARGS_plan" in line]
+    assert warned == ["The daemon's host sets TF_CLI_ARGS_plan: they change what Terraform does."]
+    assert "parallelism" not in host.log.text
