@@ -51,6 +51,8 @@ class Job:
     error: str = ""
     error_code: str = ""
     failure_reason: str = ""
+    failure_detail: str | None = None
+    """What a provisioner said that refused for good; ``None`` when none did."""
     retryable: bool | None = None
     stage: str = ""
     queue_position: int = 0

@@ -52,11 +52,12 @@ _WORKSPACES = (
     .join(templates, templates.c.id == workspaces.c.template_id)
 )
 _BY_ID = _WORKSPACES.where(workspaces.c.id == bindparam("workspace"))
-_BY_NAME = _WORKSPACES.where(
+_EVER_NAMED = _WORKSPACES.where(
     func.lower(users.c.username) == func.lower(bindparam("owner")),
     func.lower(workspaces.c.name) == func.lower(bindparam("name")),
-    ~workspaces.c.deleted,
 )
+_BY_NAME = _EVER_NAMED.where(~workspaces.c.deleted)
+_LAST_BY_NAME = _EVER_NAMED.order_by(workspaces.c.deleted, workspaces.c.created_at.desc()).limit(1)
 _ALL = (
     _WORKSPACES.where(~workspaces.c.deleted)
     .order_by(users.c.username, workspaces.c.name)
@@ -104,6 +105,18 @@ def by_name(conn: Connection, owner: str, name: str) -> Workspace:
         NotFound: no such workspace.
     """
     found = conn.record(Workspace, _BY_NAME, owner=owner, name=name)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def last_by_name(conn: Connection, owner: str, name: str) -> Workspace:
+    """The living workspace ``owner/name``, else the newest of the deleted ones that had the name.
+
+    Raises:
+        NotFound: there never was one.
+    """
+    found = conn.record(Workspace, _LAST_BY_NAME, owner=owner, name=name)
     if found is None:
         raise NotFound
     return found

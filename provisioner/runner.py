@@ -23,6 +23,7 @@ from provisioner.heartbeat import Heartbeat, Signals
 from provisioner.import_run import run_import
 from provisioner.joblogs import LogBuffer
 from provisioner.jobs import BuildWork, Outcome
+from provisioner.scratch import scratch_folder
 from quota import QuotaLockTimeout
 
 if TYPE_CHECKING:
@@ -347,5 +348,5 @@ class Runner:
 
 @contextmanager
 def _job_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="chattool-job-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="job-", dir=scratch_folder(), ignore_cleanup_errors=True) as name:
         yield Path(name)

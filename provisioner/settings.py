@@ -31,7 +31,7 @@ class ProvisionerSettings:
     daemon_slots: int = 3
     drain_limit: timedelta = timedelta(minutes=30)
     terraform_program: str = ""
-    """Name or path; empty: ``tofu``, ``terraform`` or the library, whatever is found first."""
+    """Name or path; empty: what ``CHATTOOL_TERRAFORM`` names, else ``tofu``, ``terraform`` or the library."""
     plugin_cache_age: timedelta = timedelta(days=30)
     """How long a Terraform plugin that no build uses stays in the cache."""
     retry_backoff: tuple[timedelta, timedelta] = (timedelta(milliseconds=25), timedelta(seconds=5))

@@ -46,8 +46,9 @@ def assert_matches(expected: str, actual: str) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A working directory like that of a clone; workspaces made there end with the test."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory like that of a clone, and a home; workspaces made there end with the test."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     yield tmp_path
     for agent in tmp_path.glob("**/workspaces/.agents/*"):

@@ -8,6 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from chattool.agent.settings import TOKEN_VARIABLE
+from provisioner.child_signals import with_default_signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +34,7 @@ async def run_script(script: str, directory: Path, output: ScriptOutput) -> int:
         try:
             output.listen(await _stream(reader))
             process = await asyncio.create_subprocess_exec(
-                "/bin/sh",
-                file.name,
+                *with_default_signals(("/bin/sh", file.name)),
                 cwd=directory,
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,

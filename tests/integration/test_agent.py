@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http.client import HTTPConnection
@@ -14,6 +15,7 @@ import pytest
 from chattool.api.endpoint import AgentsEndpoint
 from db.states import AgentLifecycle
 from tests.agents import GUARD_SECONDS, RecordingAgents
+from tests.process_ends import WITHOUT_SIGNALS
 
 StartAgent = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
@@ -33,7 +35,7 @@ async def endpoint(agents: RecordingAgents) -> AsyncIterator[AgentsEndpoint]:
 async def start_agent(tmp_path: Path, endpoint: AgentsEndpoint) -> AsyncIterator[StartAgent]:
     started: list[asyncio.subprocess.Process] = []
 
-    async def start(**variables: str) -> asyncio.subprocess.Process:
+    async def start(*before: str, **variables: str) -> asyncio.subprocess.Process:
         environment = {
             "PATH": os.environ["PATH"],
             "CHATTOOL_AGENT_TOKEN": "secret-token",
@@ -41,6 +43,7 @@ async def start_agent(tmp_path: Path, endpoint: AgentsEndpoint) -> AsyncIterator
             "CHATTOOL_WORKSPACE_DIRECTORY": str(tmp_path),
         }
         process = await asyncio.create_subprocess_exec(
+            *before,
             sys.executable,
             "-P",
             "-m",
@@ -90,6 +93,18 @@ async def test_a_failed_script_is_a_start_error(agents: RecordingAgents, start_a
     agents.startup_script = "exit 3"
 
     await start_agent()
+
+    await agents.until_state(AgentLifecycle.START_ERROR)
+
+
+async def test_a_script_hears_signals_that_the_agent_was_started_without(
+    agents: RecordingAgents, start_agent: StartAgent
+) -> None:
+    agents.startup_script = "echo $$; exec sleep 60"
+
+    await start_agent(*WITHOUT_SIGNALS)
+    await agents.until(lambda agents: bool(agents.lines))
+    os.kill(int(agents.lines[0]), signal.SIGHUP)
 
     await agents.until_state(AgentLifecycle.START_ERROR)
 

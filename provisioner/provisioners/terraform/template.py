@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import os
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,15 +13,17 @@ from db.states import Transition
 from provisioner.errors import MissingParameter, TemplateInvalid
 from provisioner.parameters import contradiction, start_cost, validated
 from provisioner.protocol import Agent, Parameter, ParseResult
-from provisioner.provisioners.terraform_environment import RESERVED_VARIABLES
+from provisioner.provisioners.terraform.environment import RESERVED_VARIABLES
+from provisioner.provisioners.terraform.variables import read_declarations
 from provisioner.template_toml import FILE_NAME, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from db.clock import Clock
     from provisioner.protocol import Request
-    from provisioner.provisioners.terraform_variables import Declaration
+    from provisioner.provisioners.terraform.variables import Declaration
     from provisioner.template_toml import Template
 
 _PARAMETER_TYPES = frozenset({"number", "bool", "list(string)"})
@@ -155,16 +159,25 @@ def _stand_in(parameter: Parameter) -> str:
 class KnownTemplates:
     """Templates that were read already, told by what their files hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._templates: OrderedDict[bytes, TerraformTemplate] = OrderedDict()
 
-    def get(self, key: bytes) -> TerraformTemplate | None:
-        return self._templates.get(key)
+    async def read(self, source: Path, directory: Path) -> TerraformTemplate:
+        """The template in ``source``; ``directory`` takes the output of the program that reads it.
 
-    def keep(self, key: bytes, template: TerraformTemplate) -> None:
-        self._templates[key] = template
-        if len(self._templates) > _KNOWN_TEMPLATES:
-            self._templates.popitem(last=False)
+        Raises:
+            TemplateInvalid: a file cannot be read; the text names it, and the line where it is known.
+        """
+        key = await asyncio.to_thread(fingerprint, source)
+        template = self._templates.get(key)
+        if template is None:
+            declarations = await read_declarations(source, directory, os.environ, clock=self._clock)
+            template = await asyncio.to_thread(combined, declarations, source)
+            self._templates[key] = template
+            if len(self._templates) > _KNOWN_TEMPLATES:
+                self._templates.popitem(last=False)
+        return template
 
 
 def fingerprint(source: Path) -> bytes:

@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from db.clock import SystemClock
-from provisioner.provisioners import terraform_process
-from provisioner.provisioners.terraform_environment import EnvironmentNotSanitized, sanitized
-from provisioner.provisioners.terraform_process import Command, Ended
-from tests.process_ends import GUARD_SECONDS, is_gone
+from provisioner.provisioners.terraform import child_process
+from provisioner.provisioners.terraform.child_process import Command, Ended
+from provisioner.provisioners.terraform.environment import EnvironmentNotSanitized, sanitized
+from tests.process_ends import GUARD_SECONDS, WITHOUT_SIGNALS, is_gone
 
 CLOCK = SystemClock()
 PATIENT = timedelta(seconds=30)
@@ -60,7 +60,7 @@ async def run(
     exit_timeout: timedelta = PATIENT,
 ) -> Ended:
     async with asyncio.timeout(GUARD_SECONDS):
-        return await terraform_process.run(
+        return await child_process.run(
             shell(script, directory),
             directory / "log",
             stdout=stdout or Recorder(),
@@ -74,7 +74,7 @@ async def run(
 async def test_output_and_exit_code_come_back(tmp_path: Path) -> None:
     command = shell("echo out; echo err >&2; exit 7", tmp_path)
 
-    ended, out, err = await terraform_process.answer(command, tmp_path / "x", clock=CLOCK, limit=PATIENT)
+    ended, out, err = await child_process.answer(command, tmp_path / "x", clock=CLOCK, limit=PATIENT)
 
     assert (ended, out, err) == (Ended(code=7), b"out\n", b"err\n")
     assert (tmp_path / "x.out").stat().st_mode & 0o777 == 0o600
@@ -152,8 +152,8 @@ import asyncio, sys
 from datetime import timedelta
 from pathlib import Path
 from db.clock import SystemClock
-from provisioner.provisioners import terraform_process
-from provisioner.provisioners.terraform_process import Command
+from provisioner.provisioners.terraform import child_process
+from provisioner.provisioners.terraform.child_process import Command
 
 class Tell:
     def feed(self, data):
@@ -164,7 +164,7 @@ directory = Path(sys.argv[1])
 command = Command(
     arguments=("/bin/sh", "-c", "sleep 60 & echo $!; echo $$; wait"), directory=directory, environment={}
 )
-asyncio.run(terraform_process.run(command, directory / "log", stdout=Tell(), stderr=Tell(),
+asyncio.run(child_process.run(command, directory / "log", stdout=Tell(), stderr=Tell(),
     clock=SystemClock(), interrupt=asyncio.Event(), exit_timeout=timedelta(minutes=1)))
 """
 
@@ -185,10 +185,50 @@ def test_a_killed_daemon_takes_its_programs_along(tmp_path: Path) -> None:
     assert is_gone(program)
 
 
+INTERRUPTING = """
+import asyncio, os, sys
+from datetime import timedelta
+from pathlib import Path
+from db.clock import SystemClock
+from provisioner.provisioners.terraform import child_process
+from provisioner.provisioners.terraform.environment import sanitized
+
+interrupt = asyncio.Event()
+class Interrupt:
+    def feed(self, data):
+        interrupt.set()
+
+directory = Path(sys.argv[1])
+script = "trap 'exit 3' INT; echo ready; sleep 60 & wait"
+command = child_process.Command(
+    arguments=("/bin/sh", "-c", script), directory=directory, environment=sanitized(os.environ)
+)
+print(asyncio.run(child_process.run(command, directory / "log", stdout=Interrupt(), stderr=Interrupt(),
+    clock=SystemClock(), interrupt=interrupt, exit_timeout=timedelta(seconds=10))))
+"""
+
+
+@pytest.mark.parametrize("before", [(), WITHOUT_SIGNALS], ids=["foreground", "background"])
+def test_a_program_hears_an_interrupt_however_its_daemon_was_started(
+    before: tuple[str, ...], tmp_path: Path
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, ["", *sys.path]))}
+
+    ended = subprocess.run(
+        [*before, sys.executable, "-c", INTERRUPTING, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env=environment,
+        timeout=GUARD_SECONDS,
+        check=True,
+    )
+
+    assert ended.stdout.decode().strip() == str(Ended(code=3, interrupted=True))
+
+
 async def test_a_program_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     command = shell("sleep 60", tmp_path)
 
-    ended, _, _ = await terraform_process.answer(command, tmp_path / "x", clock=CLOCK, limit=SHORT)
+    ended, _, _ = await child_process.answer(command, tmp_path / "x", clock=CLOCK, limit=SHORT)
 
     assert ended.interrupted
 
@@ -198,4 +238,4 @@ async def test_an_environment_of_the_daemon_itself_is_refused(tmp_path: Path) ->
     command = Command(arguments=("/bin/true",), directory=tmp_path, environment=environment)
 
     with pytest.raises(EnvironmentNotSanitized):
-        await terraform_process.answer(command, tmp_path / "x", clock=CLOCK, limit=PATIENT)
+        await child_process.answer(command, tmp_path / "x", clock=CLOCK, limit=PATIENT)

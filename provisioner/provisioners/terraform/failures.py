@@ -21,7 +21,7 @@ from provisioner.terminal import FailureReason, terminal_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from provisioner.provisioners.terraform_diagnostics import Diagnostic
+    from provisioner.provisioners.terraform.diagnostics import Diagnostic
 
 NO_PROVIDER = "terraform"
 """The provider of errors that Terraform itself makes."""

