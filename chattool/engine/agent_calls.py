@@ -57,7 +57,8 @@ class StoreAgentCalls:
         text = encoded(request)
         timeout = min(timeout, LONGEST_CALL)
         posting = asyncio.create_task(
-            self._store.write(_post, actor, agent_id, method, text, timeout), name="post-agent-call"
+            self._store.write(_post, actor, agent_id, method, request=text, lifetime=timeout),
+            name="post-agent-call",
         )
         try:
             call_id = await asyncio.shield(posting)
@@ -129,7 +130,7 @@ class _PostedCall:
 
 
 def _post(
-    conn: Connection, actor: Actor, agent_id: AgentId, method: str, request: str, lifetime: timedelta
+    conn: Connection, actor: Actor, agent_id: AgentId, method: str, *, request: str, lifetime: timedelta
 ) -> AgentCallId:
     agent = agents.agent(conn, agent_id)
     if agent is None:

@@ -56,9 +56,7 @@ class StoreAgents:
             while True:
                 found = await self.store.read(agent_calls.open_calls, agent.id, run, known)
                 chosen = found.new[:limit]
-                calls = (
-                    await self.store.write(agent_calls.take, agent.id, run, chosen) if chosen else ()
-                )
+                calls = await self.store.write(agent_calls.take, agent.id, run, chosen) if chosen else ()
                 left = deadline - clock.monotonic()
                 if calls or found.withdrawn or left <= timedelta():
                     return NextCalls(calls=calls, withdrawn=found.withdrawn)
