@@ -183,7 +183,8 @@ class Commands:
             running = [known.name for known in self._commands.values() if not known.ended.is_set()]
             raise CallProblem(
                 "UNKNOWN_PROCESS",
-                "unknown process_id; a process is known until its workspace stops, or for a while after its own end. "
+                "unknown process_id; a process is known until its workspace stops, "
+                "or for a while after its own end. "
                 f"Running now: {', '.join(running) or 'none'}",
             )
         return command
