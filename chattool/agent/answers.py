@@ -20,6 +20,7 @@ _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class CallProblem(ChattoolError):
@@ -57,7 +58,7 @@ def longest(size: int, fits: Callable[[int], bool]) -> int:
 
 def shown(name: str) -> str:
     """The name of a file as text; bytes that are none are replaced."""
-    return name.encode(errors="surrogateescape").decode(errors="replace")
+    return _SURROGATES.sub("\ufffd", name)
 
 
 def given(request: Mapping[str, object], name: str, kind: type[T], default: T | None = None) -> T:

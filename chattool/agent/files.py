@@ -82,7 +82,8 @@ class _Reading:
         self.scanned += len(line)
         continued, self._inside_line = self._inside_line, not line.endswith(b"\n")
         if continued:
-            self.cut = self.cut or (not self.more and self.number == self.first + self.taken - 1)
+            if self.taken and not self.more and self.number == self.first + self.taken - 1:
+                self.cut = True
             return
         self.number += 1
         if self.number < self.first:
