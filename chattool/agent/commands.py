@@ -36,12 +36,13 @@ _CHUNK_BYTES = 64 << 10
 class Command:
     """One command. ``ended`` is set when its shell has ended and what it wrote is here."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
+    def __init__(self, name: str, children: Children, clock: Clock) -> None:
         self.name = name
         self.output = Output()
         self.ended = asyncio.Event()
         self.code: int | None = None
         self.timed_out = False
+        self._children = children
         self._clock = clock
         self._began = clock.monotonic()
         self._took: timedelta | None = None
@@ -54,9 +55,7 @@ class Command:
         """Whether something that it started is still running, or may be."""
         return not self._closed.is_set()
 
-    async def start(
-        self, text: str, directory: Path, variables: Mapping[str, str], children: Children
-    ) -> None:
+    async def start(self, text: str, directory: Path, variables: Mapping[str, str]) -> None:
         """Start it.
 
         Raises:
@@ -65,7 +64,7 @@ class Command:
         reader, writer = os.pipe()
         try:
             output = await stream(reader)
-            self._process = await children.start(
+            self._process = await self._children.start(
                 shell(),
                 "-c",
                 text,
@@ -77,7 +76,7 @@ class Command:
             os.close(writer)
         self._began = self._clock.monotonic()
         self._listening = asyncio.create_task(self._listen(output))
-        self._waiting = asyncio.create_task(self._wait(children, self._process))
+        self._waiting = asyncio.create_task(self._wait(self._process))
 
     async def end(self) -> None:
         """End it and everything that it started, politely at first. Repeated calls are one."""
@@ -114,8 +113,8 @@ class Command:
             self.output.add(chunk)
         self._closed.set()
 
-    async def _wait(self, children: Children, process: Process) -> None:
-        self.code = await children.end(process)
+    async def _wait(self, process: Process) -> None:
+        self.code = await self._children.end(process)
         self._took = self._clock.monotonic() - self._began
         # What it left running may hold the pipe for ever; what it wrote itself is in there by now.
         await self._clock.wait(self._closed, _LAST_OUTPUT)
@@ -125,6 +124,7 @@ class Command:
         leader = self._process.pid if self._process is not None and self.code is None else None
         await asyncio.to_thread(end_marked, f"{_MARK}={self.name}", leader, timeout=EXIT_TIMEOUT)
         await self._clock.wait(self.ended, EXIT_TIMEOUT)
+        self._children.collect_orphans()
 
 
 class Commands:
@@ -155,10 +155,10 @@ class Commands:
                 "TOO_MANY_PROCESSES",
                 f"{RUNNING_LIMIT} commands are running already; end some by stop_process",
             )
-        command = Command(f"p{secrets.token_hex(4)}", self._clock)
+        command = Command(f"p{secrets.token_hex(4)}", self._children, self._clock)
         self._commands[command.name] = command
         try:
-            await command.start(text, directory, variables, self._children)
+            await command.start(text, directory, variables)
         except (OSError, ValueError) as error:
             del self._commands[command.name]
             raise CallProblem("NOT_STARTED", f"the command was not started: {error}") from error
