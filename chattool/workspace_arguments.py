@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationInfo
 
 _TRUE, _FALSE = (True, 1, "true", "True", "1", "yes"), (False, 0, "false", "False", "0", "no", "")
-_EDITS_TEXT = "edits must be a list of {{path, old, new, replace_all?}}; item {number}: {problem}"
+_EDITS_TEXT = "edits must be a list of objects with path, old and new; item {number}: {problem}"
 
 
 def _flag(value: object, info: ValidationInfo) -> bool:
