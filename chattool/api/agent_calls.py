@@ -58,14 +58,14 @@ def agent_calls_router(
 
     @router.post("/{agent_id}/calls")
     async def call_agent(agent_id: UUID, call: WorkspaceCall, request: Request) -> Response:
-        work = calls.agent_call(
-            await actor(request),
-            AgentId(agent_id),
-            call.method,
-            call.request,
-            timeout=timedelta(milliseconds=call.timeout_ms),
-        )
         try:
+            work = calls.agent_call(
+                await actor(request),
+                AgentId(agent_id),
+                call.method,
+                call.request,
+                timeout=timedelta(milliseconds=call.timeout_ms),
+            )
             answer = await until(request, ending, work)
         except (AgentCallError, RequestError) as error:
             return _failure(error)

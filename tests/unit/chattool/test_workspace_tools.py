@@ -1,4 +1,4 @@
-"""spec: the tools inside a workspace: whom they ask, how long they wait, what they say when nobody answers."""
+"""spec: the tools inside a workspace: whom they ask, how long they wait, what they say without an answer."""
 
 import asyncio
 from datetime import timedelta
@@ -25,7 +25,7 @@ DONE: dict[str, Any] = {
 }
 RUNNING = {name: value for name, value in DONE.items() if name != "exit_code"} | {"running": True}
 RESTART = "call stop_workspace, then start_workspace"
-CALLS = {
+CALLS: dict[str, dict[str, Any]] = {
     "execute": {"command": "true"},
     "process_output": {"process_id": "p1"},
     "stop_process": {"process_id": "p1"},
@@ -243,17 +243,20 @@ async def test_an_interrupt_passes_through_to_the_call(running: Host) -> None:
         (
             "edit_files",
             {"edits": "[]"},
-            "edits must be a list of {path, old, new, replace_all?}; item 1: there is none",
+            "edits must be a list of objects with path, old and new; item 1: there is none",
         ),
         (
             "edit_files",
             {"edits": [{"path": "a", "old": "b"}]},
-            "edits must be a list of {path, old, new, replace_all?}; item 1: new is required and must be text",
+            (
+                "edits must be a list of objects with path, old and new; "
+                "item 1: new is required and must be text"
+            ),
         ),
         (
             "edit_files",
             {"edits": [{"path": "a", "old": "b", "new": "c", "line": 3}]},
-            'edits must be a list of {path, old, new, replace_all?}; item 1: unknown key "line"',
+            'edits must be a list of objects with path, old and new; item 1: unknown key "line"',
         ),
         ("read_file", {"path": "a", "offset": "x"}, "offset must be a whole number"),
     ],
@@ -272,6 +275,7 @@ async def test_texts_for_files_are_passed_on_untouched(running: Host) -> None:
         "edit_files": {"files": [{"path": "a", "replacements": 1}]},
     }
 
+    edit = {"path": "a", "old": " x\n", "new": ""}
     await running.call("write_file", path="a", content="  x \n\n")
     await running.call(
         "edit_files", edits='[{"path": "a", "old": " x\\n", "new": "", "replace_all": "true"}]'
@@ -279,7 +283,7 @@ async def test_texts_for_files_are_passed_on_untouched(running: Host) -> None:
 
     (_, written, _), (_, edited, _) = running.backend.agent_calls
     assert written["content"] == "  x \n\n"
-    assert edited["edits"] == [{"path": "a", "old": " x\n", "new": "", "replace_all": True}]
+    assert edited["edits"] == [edit | {"replace_all": True}]
 
 
 async def test_reading_past_the_end_says_where_the_end_is(running: Host) -> None:
