@@ -150,7 +150,7 @@ class Commands:
                 f"the command is longer than {COMMAND_LIMIT_BYTES:,} bytes; write it to a file with "
                 "write_file, then execute the file",
             )
-        if sum(not command.ended.is_set() for command in self._commands.values()) >= RUNNING_LIMIT:
+        if len(self._running()) >= RUNNING_LIMIT:
             raise CallProblem(
                 "TOO_MANY_PROCESSES",
                 f"{RUNNING_LIMIT} commands are running already; end some by stop_process",
@@ -180,7 +180,7 @@ class Commands:
         """
         command = self._commands.get(name)
         if command is None:
-            running = [known.name for known in self._commands.values() if not known.ended.is_set()]
+            running = self._running()
             raise CallProblem(
                 "UNKNOWN_PROCESS",
                 "unknown process_id; a process is known until its workspace stops, "
@@ -194,8 +194,13 @@ class Commands:
             command.timed_out = True
             await command.end()
 
+    def _running(self) -> list[str]:
+        """The commands that run, or have left something running."""
+        return [each.name for each in self._commands.values() if not each.ended.is_set() or each.holds_on]
+
     def _forget_oldest(self) -> None:
-        ended = [each.name for each in self._commands.values() if each.ended.is_set() and not each.holds_on]
+        running = set(self._running())
+        ended = [name for name in self._commands if name not in running]
         for name in ended[: max(0, len(ended) - ENDED_KEPT)]:
             del self._commands[name]
 

@@ -72,7 +72,7 @@ class Children:
 
     def collect_orphans(self) -> None:
         """Let ended orphans go, and leave our own children to those who wait for them."""
-        if self._starting:
+        if self._starting or sys.platform != "linux":  # elsewhere orphans go to somebody else
             return
         with contextlib.suppress(ChildProcessError):
             while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):

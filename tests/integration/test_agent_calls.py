@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from chattool.agent.answers import TEXT_BUDGET, cost
+from chattool.agent.commands import ENDED_KEPT, RUNNING_LIMIT
 from chattool.api.endpoint import AgentsEndpoint
 from db.states import AgentLifecycle
 from tests.agents import GUARD_SECONDS, RecordingAgents
@@ -292,3 +293,21 @@ async def test_an_agent_answers_through_the_server_that_comes_next(
         url_file.write_text(endpoint.url)
 
         assert (await second.answer(call))["output"] == "go\n"
+
+
+@pytest.mark.usefixtures("workspace")
+async def test_only_so_many_commands_run_at_once_and_ended_ones_are_forgotten_in_the_end(
+    agents: RecordingAgents,
+) -> None:
+    first = await run(agents, "echo first")
+    running = [await run(agents, "sleep 300", wait_ms=0) for _ in range(RUNNING_LIMIT)]
+
+    refused = await run(agents, "true")
+    await agents.call("stop_process", process_id=running[0]["process_id"])
+    for _ in range(ENDED_KEPT + 1):
+        await run(agents, "true")
+
+    assert refused["reason"] == "TOO_MANY_PROCESSES"
+    forgotten = await agents.call("process_output", process_id=first["process_id"])
+    assert forgotten["reason"] == "UNKNOWN_PROCESS"
+    assert running[-1]["process_id"] in forgotten["message"]
