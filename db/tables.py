@@ -379,6 +379,26 @@ workspace_agent_logs = Table(
     sqlite_autoincrement=True,
 )
 
+# Calls to agents on their way: whoever gets an answer removes the row. Text, since JSON columns of PostgreSQL
+# cannot hold every text of a file.
+workspace_agent_calls = Table(
+    "workspace_agent_calls",
+    metadata,
+    _id(),
+    _ref("agent_id", "workspace_agents", ondelete="CASCADE"),
+    Column("method", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    _created(),
+    _at("expires_at", nullable=False),
+    Column("taken_by", Id),
+    _at("taken_at"),
+    _at("withdrawn_at"),
+    _at("answered_at"),
+    Column("response", Text),
+    Index("ix_workspace_agent_calls_agent_id_created_at", "agent_id", "created_at"),
+    Index("ix_workspace_agent_calls_expires_at", "expires_at"),
+)
+
 workspace_charges = Table(
     "workspace_charges",
     metadata,

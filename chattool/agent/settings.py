@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,3 +65,16 @@ def settings_from(environment: Mapping[str, str]) -> AgentSettings:
     if not settings.server_url and settings.server_url_file is None:
         raise AgentMisconfigured("neither CHATTOOL_SERVER_URL nor CHATTOOL_SERVER_URL_FILE is set")
     return settings
+
+
+def hide_token(settings: AgentSettings) -> None:
+    """Overwrite the token where other processes of this user could read it: in ``/proc`` (Linux)."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - needed nowhere else
+
+        # The environment as the program was started with it; `os.environ` is a copy of that.
+        getenv = ctypes.CDLL(None).getenv
+        getenv.restype, getenv.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
+        if (place := getenv(TOKEN_VARIABLE.encode())) is not None:
+            ctypes.memset(place, ord("x"), len(settings.token.encode()))
+    os.environ.pop(TOKEN_VARIABLE, None)

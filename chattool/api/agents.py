@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+import json
+from datetime import datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,13 +14,19 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from chattool.agent_service import AgentCredentials, AgentLogLine, AgentService, AgentUnknown
+from chattool.agent_service import AgentCredentials, AgentLogLine, AgentService, AgentUnknown, NextCalls
 from chattool.api.body_limit import BodyLimit
+from chattool.api.disconnect import until
 from db.errors import ChattoolError
+from db.ids import AgentCallId
 from db.states import AgentLifecycle, LogLevel
 
 BODY_LIMIT_BYTES = 1 << 20
 LOG_LINES_LIMIT = 1000
+CALLS_LIMIT = 3
+"""Calls in one answer: each may be as long as a body."""
+KNOWN_CALLS_LIMIT = 1000
+LONGEST_WAIT = timedelta(seconds=60)
 
 
 class Manifest(BaseModel):
@@ -51,10 +60,33 @@ class LogBatch(BaseModel):
     logs: Annotated[list[LogLine], Field(max_length=LOG_LINES_LIMIT)]
 
 
-def agents_app(service: AgentService) -> FastAPI:
-    """An application that serves agents and nobody else."""
+class CallsWanted(BaseModel):
+    """An agent asks for calls. ``run`` tells one run of the agent from the next."""
+
+    run: UUID
+    known: Annotated[list[UUID], Field(max_length=KNOWN_CALLS_LIMIT)] = []
+    limit: Annotated[int, Field(ge=0)] = CALLS_LIMIT
+    wait_ms: Annotated[int, Field(ge=0)] = 0
+
+
+class CallProblem(BaseModel):
+    """Why an agent could not do what a call asks for."""
+
+    reason: str
+    message: str
+
+
+class CallAnswer(BaseModel):
+    """What an agent answers to a call: one of both."""
+
+    result: dict[str, object] | None = None
+    error: CallProblem | None = None
+
+
+def agents_app(service: AgentService, *, closing: asyncio.Event | None = None) -> FastAPI:
+    """An application that serves agents and nobody else. ``closing`` ends the waiting for calls."""
     app = FastAPI(title="chattool agents", openapi_url=None)
-    app.include_router(agents_router(service), prefix="/api/v2")
+    app.include_router(agents_router(service, closing=closing), prefix="/api/v2")
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
     app.add_exception_handler(AgentUnknown, _unauthorized)
     app.add_exception_handler(ChattoolError, _unavailable)
@@ -63,9 +95,15 @@ def agents_app(service: AgentService) -> FastAPI:
     return app
 
 
-def agents_router(service: AgentService) -> APIRouter:
-    """The agents' paths, below the base path of the API."""
+def agents_router(service: AgentService, *, closing: asyncio.Event | None = None) -> APIRouter:
+    """The agents' paths, below the base path of the API. ``closing`` ends the waiting for calls."""
     router = APIRouter(prefix="/workspaceagents/me")
+    _add_reports(router, service)
+    _add_calls(router, service, closing or asyncio.Event())
+    return router
+
+
+def _add_reports(router: APIRouter, service: AgentService) -> None:
 
     @router.get("/manifest")
     async def manifest(caller: Caller) -> Manifest:
@@ -92,7 +130,32 @@ def agents_router(service: AgentService) -> APIRouter:
         lines = [AgentLogLine(level=line.level, output=_storable(line.output)) for line in batch.logs]
         await service.append_logs(caller, lines)
 
-    return router
+
+def _add_calls(router: APIRouter, service: AgentService, closing: asyncio.Event) -> None:
+    @router.post("/calls")
+    async def next_calls(caller: Caller, wanted: CallsWanted, request: Request) -> Response:
+        waiting = service.next_calls(
+            caller,
+            wanted.run,
+            known={AgentCallId(each) for each in wanted.known},
+            limit=min(wanted.limit, CALLS_LIMIT),
+            wait=min(timedelta(milliseconds=min(wanted.wait_ms, 1 << 31)), LONGEST_WAIT),
+        )
+        found = await until(request, closing, waiting) or NextCalls()
+        document = {
+            "calls": [
+                {"id": str(call.id), "method": call.method, "request": json.loads(call.request)}
+                for call in found.calls
+            ],
+            "withdrawn": [str(call_id) for call_id in found.withdrawn],
+        }
+        # By hand, because texts of calls may hold what UTF-8 cannot.
+        return Response(json.dumps(document), media_type="application/json")
+
+    @router.post("/calls/{call_id}/answer", status_code=204)
+    async def answer_call(caller: Caller, call_id: UUID, answer: CallAnswer) -> None:
+        response = json.dumps(answer.model_dump(exclude_none=True))
+        await service.answer_call(caller, AgentCallId(call_id), response)
 
 
 def _credentials(request: Request) -> AgentCredentials:

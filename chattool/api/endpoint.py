@@ -29,6 +29,7 @@ class AgentsEndpoint:
 
     def __init__(self, service: AgentService, *, port: int = 0) -> None:
         self._service = service
+        self._closing = asyncio.Event()
         self._wished_port = port
         self._port = 0
         self._server: uvicorn.Server | None = None
@@ -49,7 +50,7 @@ class AgentsEndpoint:
         started = asyncio.Event()
         try:
             # Importing the framework takes half a second, which the loop must not stand still.
-            self._server = await asyncio.to_thread(_server, self._service, started)
+            self._server = await asyncio.to_thread(_server, self._service, started, self._closing)
             self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
             async with asyncio.timeout(_START_LIMIT_SECONDS):
                 await started.wait()
@@ -67,6 +68,7 @@ class AgentsEndpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._closing.set()
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
@@ -87,7 +89,7 @@ def _bound(port: int) -> socket.socket:
     return listener
 
 
-def _server(service: AgentService, started: asyncio.Event) -> uvicorn.Server:
+def _server(service: AgentService, started: asyncio.Event, closing: asyncio.Event) -> uvicorn.Server:
     import uvicorn  # noqa: PLC0415 - see above
 
     from chattool.api.agents import agents_app  # noqa: PLC0415 - see above
@@ -103,7 +105,7 @@ def _server(service: AgentService, started: asyncio.Event) -> uvicorn.Server:
             started.set()
 
     config = uvicorn.Config(
-        agents_app(service),
+        agents_app(service, closing=closing),
         lifespan="off",
         ws="none",
         log_config=None,

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chattool.engine.agent_calls import forget_expired_calls
 from chattool.engine.chats import forget_old_calls
 from chattool.engine.local_agents import local_agents
 from db.engine import sqlite_path
@@ -83,6 +84,7 @@ async def running_daemon(
         await stack.enter_async_context(_in_background(reaper.run(store, settings)))
         await stack.enter_async_context(_in_background(autostop.run(store)))
         await stack.enter_async_context(_in_background(forget_old_calls(store)))
+        await stack.enter_async_context(_in_background(forget_expired_calls(store)))
         yield RunningDaemon(daemon=daemon, ended=ended, agents_url=agents_url)
 
 
