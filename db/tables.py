@@ -103,7 +103,25 @@ organization_members = Table(
     metadata,
     _ref("organization_id", "organizations"),
     _ref("user_id", "users"),
+    _json("roles", "[]"),
     PrimaryKeyConstraint("organization_id", "user_id"),
+    Index("ix_organization_members_user_id", "user_id"),
+)
+
+# Only the hash of a token's secret is stored, so a copy of the database opens nothing.
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    _id(),
+    _ref("user_id", "users"),
+    _name(),
+    Column("digest", Text, nullable=False),
+    Column("scope", Text, nullable=False, server_default="all"),
+    _created(),
+    _at("expires_at"),
+    _at("revoked_at"),
+    _at("last_used_at"),
+    Index("ix_api_tokens_user_id", "user_id"),
 )
 
 # The Everyone group has the id of its organization; its members are the organization's.

@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
 from chattool.agent_service import AgentCredentials, AgentLogLine, AgentService, AgentUnknown
+from chattool.api import errors
 from chattool.api.body_limit import BodyLimit
-from db.errors import ChattoolError
+from chattool.api.caller import token_of
 from db.states import AgentLifecycle, LogLevel
 
 BODY_LIMIT_BYTES = 1 << 20
@@ -56,10 +54,7 @@ def agents_app(service: AgentService) -> FastAPI:
     app = FastAPI(title="chattool agents", openapi_url=None)
     app.include_router(agents_router(service), prefix="/api/v2")
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
-    app.add_exception_handler(AgentUnknown, _unauthorized)
-    app.add_exception_handler(ChattoolError, _unavailable)
-    app.add_exception_handler(RequestValidationError, _bad_request)
-    app.add_exception_handler(HTTPException, _refused)
+    errors.install(app)
     return app
 
 
@@ -96,10 +91,7 @@ def agents_router(service: AgentService) -> APIRouter:
 
 
 def _credentials(request: Request) -> AgentCredentials:
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    token = request.headers.get("coder-session-token", "")
-    if not token and scheme.lower() == "bearer":
-        token = bearer.strip()
+    token = token_of(request.headers)
     if not token:
         raise AgentUnknown("no token was given")
     return AgentCredentials(token=token, name=request.headers.get("chattool-agent-name", "main"))
@@ -110,27 +102,3 @@ Caller = Annotated[AgentCredentials, Depends(_credentials)]
 
 def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
-
-
-async def _unauthorized(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"message": str(error)}, status_code=401)
-
-
-async def _unavailable(_request: Request, error: Exception) -> Response:
-    retryable = isinstance(error, ChattoolError) and error.retryable
-    return JSONResponse({"message": "The server cannot answer now."}, status_code=503 if retryable else 500)
-
-
-async def _bad_request(_request: Request, error: Exception) -> Response:
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
-    validations = [
-        {"field": ".".join(str(part) for part in problem["loc"][1:]), "detail": problem["msg"]}
-        for problem in problems
-    ]
-    body = {"message": "The request is not valid.", "validations": validations}
-    return JSONResponse(body, status_code=400)
-
-
-async def _refused(_request: Request, error: Exception) -> Response:
-    status, text = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
-    return JSONResponse({"message": text}, status_code=status)

@@ -1,0 +1,44 @@
+"""The application: all routes of a server."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from chattool.api import errors, resource_routers
+from chattool.api.agents import agents_router
+from chattool.api.body_limit import BodyLimit
+from provisioner.archive import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from chattool.api.services import Services
+
+BASE = "/api/v2"
+EXPERIMENTAL_BASE = "/api/experimental"
+BODY_LIMIT_BYTES = 1 << 20
+#: Paths whose bodies may be larger.
+LARGER_BODIES = {f"{BASE}/files": DEFAULT_LIMITS.total_bytes}
+
+
+def create_app(services: Services) -> FastAPI:
+    """Everything a server answers, on these services."""
+    app = FastAPI(
+        title="chattool",
+        version=version("chattool"),
+        description="Workspaces for AI agents, within a quota.",
+        openapi_url=f"{BASE}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses=errors.responses(),
+    )
+    app.state.services = services
+    for router in (*resource_routers.ROUTERS,):
+        app.include_router(router, prefix=BASE)
+    for router in resource_routers.EXPERIMENTAL:
+        app.include_router(router, prefix=EXPERIMENTAL_BASE)
+    app.include_router(agents_router(services.agents), prefix=BASE)
+    app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, larger=LARGER_BODIES)
+    errors.install(app)
+    return app
