@@ -30,10 +30,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_tokens")),
     )
     op.create_index("ix_api_tokens_user_id", "api_tokens", ["user_id"], unique=False)
-    op.add_column(
-        "organization_members",
-        sa.Column("roles", db.types.Json(), server_default=sa.text("'[]'"), nullable=False),
-    )
+    if op.get_bind().dialect.name == "sqlite":
+        # Made anew, so that the table reads like one made at once.
+        op.rename_table("organization_members", "organization_members_before")
+        _create_members()
+        op.execute(
+            "INSERT INTO organization_members (organization_id, user_id)"
+            " SELECT organization_id, user_id FROM organization_members_before"
+        )
+        op.drop_table("organization_members_before")
+    else:
+        op.add_column("organization_members", _roles())
     op.create_index("ix_organization_members_user_id", "organization_members", ["user_id"], unique=False)
 
 
@@ -42,3 +49,21 @@ def downgrade() -> None:
     op.drop_index("ix_organization_members_user_id", "organization_members")
     op.drop_column("organization_members", "roles")
     op.drop_table("api_tokens")
+
+
+def _roles() -> sa.Column[object]:
+    return sa.Column("roles", db.types.Json(), server_default=sa.text("'[]'"), nullable=False)
+
+
+def _create_members() -> None:
+    op.create_table(
+        "organization_members",
+        sa.Column("organization_id", db.types.Id(), nullable=False),
+        sa.Column("user_id", db.types.Id(), nullable=False),
+        _roles(),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_organization_members_organization_id")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_organization_members_user_id")),
+        sa.PrimaryKeyConstraint("organization_id", "user_id", name=op.f("pk_organization_members")),
+    )
