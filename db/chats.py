@@ -20,22 +20,17 @@ if TYPE_CHECKING:
     from db.statements import Row
     from db.transactions import Connection
 
-_COLUMNS = [
-    chats.c[name]
-    for name in (
-        "id",
-        "owner_id",
-        "organization_id",
-        "key",
-        "workspace_id",
-        "build_id",
-        "agent_id",
-        "last_error",
-    )
-]
+_COLUMNS = [chats.c[name] for name in Chat.__dataclass_fields__]
 _CHAT = select(*_COLUMNS).where(chats.c.id == bindparam("chat"))
 _CHAT_BY_KEY = select(*_COLUMNS).where(
     chats.c.owner_id == bindparam("owner"), chats.c.key == bindparam("chat_key")
+)
+_OF_OWNER = (
+    select(*_COLUMNS)
+    .where(chats.c.owner_id == bindparam("owner"))
+    .order_by(chats.c.updated_at.desc(), chats.c.id)
+    .limit(bindparam("most"))
+    .offset(bindparam("skipped"))
 )
 _INSERT = insert(chats).values(
     {c: bindparam(c) for c in ("id", "owner_id", "organization_id", "key", "created_at", "updated_at")}
@@ -145,6 +140,11 @@ def ensure(conn: Connection, owner_id: UserId, organization_id: OrganizationId, 
         updated_at=conn.now,
     )
     return chat(conn, chat_id)
+
+
+def listed(conn: Connection, owner_id: UserId, *, limit: int, offset: int = 0) -> list[Chat]:
+    """The chats of a user, the one that changed last first."""
+    return conn.records(Chat, _OF_OWNER, owner=owner_id, most=limit, skipped=offset)
 
 
 def bind(conn: Connection, chat_id: ChatId, workspace_id: WorkspaceId, build_id: BuildId | None) -> Chat:

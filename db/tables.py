@@ -206,6 +206,7 @@ Index(
 )
 Index("ix_provisioner_jobs_lease", _jobs.lease_until, sqlite_where=_is_started, postgresql_where=_is_started)
 Index("ix_provisioner_jobs_claimed", _jobs.organization_id, _jobs.started_at)
+Index("ix_provisioner_jobs_newest", _jobs.organization_id, _jobs.created_at, _jobs.id)
 Index("ix_provisioner_jobs_worker", _jobs.worker_id, sqlite_where=_is_started, postgresql_where=_is_started)
 
 provisioner_job_logs = Table(
@@ -279,6 +280,7 @@ template_versions = Table(
     _json("variables", "[]"),
     _json("parameters", "[]"),
     _json("presets", "[]"),
+    _json("about", "{}"),
     Column("start_cost", BigInteger),
     Column("stop_cost", BigInteger),
     _flag("has_external_agent"),

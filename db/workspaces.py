@@ -27,7 +27,8 @@ _LATEST_BUILD = (
     .scalar_subquery()
     .label("latest_build_id")
 )
-_WORKSPACES = (
+#: Workspaces with the names they are shown by, for further columns and conditions.
+WORKSPACES = (
     select(
         *(
             workspaces.c[name]
@@ -51,14 +52,14 @@ _WORKSPACES = (
     .join(users, users.c.id == workspaces.c.owner_id)
     .join(templates, templates.c.id == workspaces.c.template_id)
 )
-_BY_ID = _WORKSPACES.where(workspaces.c.id == bindparam("workspace"))
-_BY_NAME = _WORKSPACES.where(
+_BY_ID = WORKSPACES.where(workspaces.c.id == bindparam("workspace"))
+_BY_NAME = WORKSPACES.where(
     func.lower(users.c.username) == func.lower(bindparam("owner")),
     func.lower(workspaces.c.name) == func.lower(bindparam("name")),
     ~workspaces.c.deleted,
 )
 _ALL = (
-    _WORKSPACES.where(~workspaces.c.deleted)
+    WORKSPACES.where(~workspaces.c.deleted)
     .order_by(users.c.username, workspaces.c.name)
     .limit(bindparam("most"))
 )
