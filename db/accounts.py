@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, select, update
 
-from db import ids
+from db import ids, tokens
 from db import users as user_writes
 from db.errors import NotFound, RequestError
 from db.records import User
-from db.tables import group_members, organization_members, users
+from db.tables import group_members, organization_members, organizations, users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from db.ids import OrganizationId, UserId
+    from db.records import Organization
     from db.statements import Row
     from db.transactions import Connection
 
@@ -33,6 +34,16 @@ class Account:
     user: User
     created_at: datetime
     organizations: Mapping[OrganizationId, frozenset[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstAccount:
+    """The owner of a new site."""
+
+    user: User
+    organization: Organization
+    key: str = field(repr=False)
+    """The text of a token."""
 
 
 _COLUMNS = (*(users.c[name] for name in User.__dataclass_fields__), users.c.created_at)
@@ -60,6 +71,11 @@ _SET_ROLES = update(users).where(users.c.id == bindparam("user")).values(roles=b
 _DELETE = update(users).where(users.c.id == bindparam("user"), ~users.c.deleted).values(deleted=True)
 _LEAVE_ORGANIZATIONS = delete(organization_members).where(organization_members.c.user_id == bindparam("user"))
 _LEAVE_GROUPS = delete(group_members).where(group_members.c.user_id == bindparam("user"))
+_LOCK = (
+    update(organizations)
+    .where(organizations.c.id == bindparam("organization"))
+    .values(display_name=organizations.c.display_name)
+)
 _OWNERS = select(users.c.id, users.c.roles).where(~users.c.deleted, users.c.status == "active")
 
 
@@ -91,16 +107,27 @@ def any_user(conn: Connection) -> bool:
     return conn.first(_LIVING) is not None
 
 
-def create_first(conn: Connection, username: str, *, email: str = "") -> User:
-    """The first user, owner of the site, in the default organization.
+def create_first(
+    conn: Connection, username: str, *, email: str, scope: str, lifetime: timedelta | None
+) -> FirstAccount:
+    """The first user, owner of the site in the default organization, with a token.
 
     Raises:
         RequestError: 409, there are users.
     """
-    if any_user(conn):
-        raise RequestError(409, "The server has been set up already.")
+    # Two that come at once: the second waits for the name of the organization, or for SQLite's writer.
     organization = user_writes.ensure_organization(conn)
-    return user_writes.create_user(conn, username, [organization.id], email=email, roles=[OWNER])
+    conn.run(_LOCK, organization=organization.id)
+    if any_user(conn):
+        raise set_up_already()
+    user = user_writes.create_user(conn, username, [organization.id], email=email, roles=[OWNER])
+    _, key = tokens.create(conn, user.id, name="set-up", scope=scope, lifetime=lifetime)
+    return FirstAccount(user=user, organization=organization, key=key)
+
+
+def set_up_already() -> RequestError:
+    """The refusal of a second first user."""
+    return RequestError(409, "The server has been set up already.")
 
 
 def set_roles(conn: Connection, user_id: UserId, roles: Sequence[str]) -> None:

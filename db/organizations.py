@@ -99,6 +99,19 @@ def organization(conn: Connection, reference: str) -> Organization:
     return found
 
 
+def create_with_member(
+    conn: Connection, name: str, user_id: UserId, *, display_name: str = ""
+) -> Organization:
+    """A new organization with its Everyone group and one member, who administrates it.
+
+    Raises:
+        Conflict: the name is taken.
+    """
+    created = users.create_organization(conn, name, display_name=display_name)
+    conn.run(_ADD, organization=created.id, user=user_id, new_roles=["organization-admin"])
+    return created
+
+
 def listed(conn: Connection, *, limit: int) -> list[Organization]:
     """All organizations, by name."""
     return conn.records(Organization, _ALL, most=limit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from chattool.api import errors, resource_routers
+from chattool.api import errors, first_user, groups, organizations, quota, resource_routers, tokens, users
 from chattool.api.agents import agents_router
 from chattool.api.body_limit import BodyLimit
 from provisioner.archive import DEFAULT_LIMITS
@@ -20,6 +20,7 @@ EXPERIMENTAL_BASE = "/api/experimental"
 BODY_LIMIT_BYTES = 1 << 20
 #: Paths whose bodies may be larger.
 LARGER_BODIES = {f"{BASE}/files": DEFAULT_LIMITS.total_bytes}
+_ROUTERS = (first_user.router, users.router, tokens.router, organizations.router, groups.router, quota.router)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -34,7 +35,7 @@ def create_app(services: Services) -> FastAPI:
         responses=errors.responses(),
     )
     app.state.services = services
-    for router in (*resource_routers.ROUTERS,):
+    for router in (*_ROUTERS, *resource_routers.ROUTERS):
         app.include_router(router, prefix=BASE)
     for router in resource_routers.EXPERIMENTAL:
         app.include_router(router, prefix=EXPERIMENTAL_BASE)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from chattool.api.failures import FailureLimit
 from chattool.settings import ToolSettings
+from chattool.setup_code import SetupCode
 from provisioner.settings import ProvisionerSettings
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Services:
     tool_settings: ToolSettings = field(default_factory=ToolSettings)
     external_url: str = ""
     """Where users and agents reach the server."""
+    setup_code: SetupCode = field(default_factory=SetupCode)
+    failures: FailureLimit = field(default_factory=FailureLimit)
 
     @property
     def clock(self) -> Clock:
