@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ ORGANIZATION_ROLES: Mapping[str, str] = {
 }
 #: Roles that hold in every organization.
 SITE_ROLES = (ADMINISTRATOR, TEMPLATE_ADMINISTRATOR, AUDITOR)
+
+#: How long the token is valid that comes with a new server's first user.
+FIRST_TOKEN_LIFETIME = timedelta(days=30)
 
 
 class Scope(StrEnum):

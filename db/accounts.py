@@ -65,7 +65,7 @@ _PAGE = (
     .offset(bindparam("skipped"))
 )
 _LISTED = _ACCOUNTS.where(users.c.id.in_(_PAGE)).order_by(users.c.username)
-_COUNT = select(func.count()).select_from(users).where(_FOUND)
+_COUNT = select(func.count().label("users")).select_from(users).where(_FOUND)
 _LIVING = select(users.c.id).where(~users.c.deleted).limit(1)
 _SET_ROLES = update(users).where(users.c.id == bindparam("user")).values(roles=bindparam("new_roles"))
 _DELETE = update(users).where(users.c.id == bindparam("user"), ~users.c.deleted).values(deleted=True)

@@ -93,6 +93,18 @@ async def _ensure_version(store: Store, url: str, *, migrate: bool) -> None:
     migrations.check(found)
 
 
+async def check_version(store: Store) -> None:
+    """Return when the database answers and has this program's schema.
+
+    Raises:
+        SchemaMismatch: it has another version.
+        StoreBusy, StoreUnavailable: it does not answer.
+    """
+    from db import migrations  # noqa: PLC0415 - imports the whole of SQLAlchemy
+
+    migrations.check(await store.read(_found_version))
+
+
 def _found_version(conn: Connection) -> str | None:
     try:
         version: str | None = conn.scalar(_VERSION)

@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from chattool.api import errors, first_user, groups, organizations, quota, resource_routers, tokens, users
+from chattool.api import (
+    errors,
+    first_user,
+    groups,
+    health,
+    organizations,
+    quota,
+    resource_routers,
+    tokens,
+    users,
+)
 from chattool.api.agents import agents_router
 from chattool.api.body_limit import BodyLimit
+from chattool.api.observation import Observed
 from provisioner.archive import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -20,7 +31,15 @@ EXPERIMENTAL_BASE = "/api/experimental"
 BODY_LIMIT_BYTES = 1 << 20
 #: Paths whose bodies may be larger.
 LARGER_BODIES = {f"{BASE}/files": DEFAULT_LIMITS.total_bytes}
-_ROUTERS = (first_user.router, users.router, tokens.router, organizations.router, groups.router, quota.router)
+_ROUTERS = (
+    health.router,
+    first_user.router,
+    users.router,
+    tokens.router,
+    organizations.router,
+    groups.router,
+    quota.router,
+)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -40,6 +59,8 @@ def create_app(services: Services) -> FastAPI:
     for router in resource_routers.EXPERIMENTAL:
         app.include_router(router, prefix=EXPERIMENTAL_BASE)
     app.include_router(agents_router(services.agents), prefix=BASE)
+    app.include_router(health.probes)
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, larger=LARGER_BODIES)
+    app.add_middleware(Observed, services=services)  # the outermost
     errors.install(app)
     return app

@@ -53,7 +53,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ChattoolError, _ours)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _by_framework)
-    app.add_exception_handler(Exception, _internal)
 
 
 def answer(
@@ -76,9 +75,9 @@ def answer(
     return JSONResponse(body, status_code=status, headers=None if headers is None else dict(headers))
 
 
-async def _ours(request: Request, error: Exception) -> Response:
+async def _ours(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ChattoolError)  # noqa: S101 - installed for this class
-    return _refused(error) if isinstance(error, RequestError) else _described(request, error)
+    return _refused(error) if isinstance(error, RequestError) else _described(error)
 
 
 def _refused(error: RequestError) -> Response:
@@ -93,7 +92,7 @@ def _refused(error: RequestError) -> Response:
     )
 
 
-def _described(request: Request, error: ChattoolError) -> Response:
+def _described(error: ChattoolError) -> Response:
     match error:
         case Unauthenticated() | AgentUnknown():
             return answer(401, error.message, headers={"WWW-Authenticate": "Bearer"})
@@ -109,7 +108,8 @@ def _described(request: Request, error: ChattoolError) -> Response:
             # What a template's author or a provisioner got wrong; written to be read by users.
             return answer(400, error.message, code=error.code)
         case _:
-            return _unexpected(request, error)
+            log.error("a request failed", exc_info=error, extra={"action": "request"})
+            return internal()
 
 
 async def _malformed(_request: Request, error: Exception) -> Response:
@@ -125,16 +125,8 @@ async def _by_framework(_request: Request, error: Exception) -> Response:
     return answer(error.status_code, str(error.detail), headers=error.headers)
 
 
-async def _internal(request: Request, error: Exception) -> Response:
-    return _unexpected(request, error)
-
-
-def _unexpected(request: Request, error: Exception) -> Response:
-    log.error(
-        "a request failed",
-        exc_info=error,
-        extra={"action": "request", "method": request.method, "path": request.url.path},
-    )
+def internal() -> Response:
+    """What is told of a mistake of ours: nothing."""
     return answer(500, "An internal error occurred; the server's log says more.")
 
 

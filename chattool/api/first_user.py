@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from fastapi import APIRouter, Request
 
 from chattool.api import errors, people
 from chattool.api.models import people as models
 from chattool.api.models.wire import Message
 from chattool.api.services import ServicesOf
-from chattool.identity import Scope
+from chattool.identity import FIRST_TOKEN_LIFETIME, Scope
 from db import accounts
 from db.errors import RequestError, Validation
 
 router = APIRouter(prefix="/users/first", tags=["Users"])
-
-_TOKEN_LIFETIME = timedelta(days=30)
 
 
 @router.get("")
@@ -45,6 +41,6 @@ async def create_first_user(
         wanted.username,
         email=wanted.email,
         scope=Scope.ALL.value,
-        lifetime=_TOKEN_LIFETIME,
+        lifetime=FIRST_TOKEN_LIFETIME,
     )
     return models.FirstUser(user_id=first.user.id, organization_id=first.organization.id, key=first.key)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from chattool.agent_service import AgentService
     from chattool.backend import ChatStore, WorkspaceBackend
+    from chattool.metrics import Metrics
     from db.clock import Clock
     from db.transactions import Store
 
@@ -38,6 +39,7 @@ class Services:
     """Where users and agents reach the server."""
     setup_code: SetupCode = field(default_factory=SetupCode)
     failures: FailureLimit = field(default_factory=FailureLimit)
+    metrics: Metrics | None = None
 
     @property
     def clock(self) -> Clock:

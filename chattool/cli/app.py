@@ -18,7 +18,9 @@ from chattool.cli import (
     migrate,
     quickstart,
     quota,
+    server,
     templates,
+    tokens,
     tool,
     users,
     workspaces,
@@ -40,7 +42,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 failed, 2 wrong usage.",
 )
 
-for module in (quickstart, daemon, migrate, doctor, agent):
+for module in (quickstart, server, daemon, migrate, doctor, agent):
     module.register(app)
 for name, group in (
     ("tool", tool.app),
@@ -50,6 +52,7 @@ for name, group in (
     ("quota", quota.app),
     ("groups", groups.app),
     ("users", users.app),
+    ("tokens", tokens.app),
     ("engine", engine.app),
     ("errors", errors.app),
 ):
