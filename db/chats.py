@@ -124,9 +124,14 @@ def chat(conn: Connection, chat_id: ChatId) -> Chat:
     return found
 
 
+def by_key(conn: Connection, owner_id: UserId, key: str) -> Chat | None:
+    """The owner's chat with that key."""
+    return conn.record(Chat, _CHAT_BY_KEY, owner=owner_id, chat_key=key)
+
+
 def ensure(conn: Connection, owner_id: UserId, organization_id: OrganizationId, key: str) -> Chat:
     """The owner's chat with that key, made when missing."""
-    found = conn.record(Chat, _CHAT_BY_KEY, owner=owner_id, chat_key=key)
+    found = by_key(conn, owner_id, key)
     if found is not None:
         return found
     chat_id = ids.ChatId(ids.new_id())

@@ -58,6 +58,17 @@ class JobDetails:
     template_display_name: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which jobs are wanted; what is ``None``, or no status at all, does not matter."""
+
+    ids: Sequence[JobId] | None = None
+    statuses: frozenset[JobStatus] = frozenset()
+    tags: Mapping[str, str] | None = None
+    """Tags that a job has, whatever others it has."""
+    initiator_id: UserId | None = None
+
+
 _jobs = provisioner_jobs.c
 _DETAIL_FIELDS = [name for name in JobDetails.__dataclass_fields__ if name != "job"]
 _imported = template_versions.alias("imported_version")
@@ -86,15 +97,21 @@ _JOBS = (
     .outerjoin(templates, templates.c.id == template_versions.c.template_id)
 )
 _AMONG = _JOBS.where(among(provisioner_jobs.c.id, "jobs"))
-_OF_WORKERS = (
-    select(provisioner_jobs.c.worker_id, provisioner_jobs.c.id.label("job_id"))
-    .where(
-        among(provisioner_jobs.c.worker_id, "workers"),
-        provisioner_jobs.c.started_at.is_not(None),
-        provisioner_jobs.c.completed_at.is_(None),
-    )
-    .order_by(provisioner_jobs.c.started_at)
+_RUNNING = (
+    select(_jobs.worker_id, _jobs.id.label("job_id"))
+    .where(among(_jobs.worker_id, "workers"), _jobs.started_at.is_not(None), _jobs.completed_at.is_(None))
+    .order_by(_jobs.started_at)
 )
+_FINISHED = select(
+    provisioner_daemons.c.id.label("worker_id"),
+    select(_jobs.id)
+    .where(_jobs.worker_id == provisioner_daemons.c.id, _jobs.completed_at.is_not(None))
+    .order_by(_jobs.completed_at.desc())
+    .limit(1)
+    .correlate(provisioner_daemons)
+    .scalar_subquery()
+    .label("job_id"),
+).where(among(provisioner_daemons.c.id, "workers"))
 
 
 def details(conn: Connection, job_ids: Collection[JobId]) -> dict[JobId, JobDetails]:
@@ -116,29 +133,25 @@ def job(conn: Connection, job_id: JobId) -> JobDetails:
 
 
 def listed(
-    conn: Connection,
-    organization_id: OrganizationId,
-    *,
-    limit: int,
-    ids: Sequence[JobId] | None = None,
-    statuses: Collection[JobStatus] = (),
-    tags: Mapping[str, str] | None = None,
-    initiator_id: UserId | None = None,
+    conn: Connection, organization_id: OrganizationId, wanted: JobFilter, *, limit: int
 ) -> list[JobDetails]:
     """The newest jobs of an organization that match, newest first."""
-    given: dict[str, object] = {"ids": ids, "tags": tags, "initiator": initiator_id}
+    given: dict[str, object] = {"ids": wanted.ids, "tags": wanted.tags, "initiator": wanted.initiator_id}
     values = {name: value for name, value in given.items() if value is not None}
-    statement = _listing(frozenset(values), frozenset(statuses))
+    statement = _listing(frozenset(values), wanted.statuses)
     rows = conn.rows(statement, organization=organization_id, most=limit, **values)
     return [_details_from(row) for row in rows]
 
 
-def running_of(conn: Connection, worker_ids: Collection[DaemonId]) -> dict[DaemonId, list[JobId]]:
-    """The jobs that these daemons run now, oldest first."""
-    running: dict[DaemonId, list[JobId]] = {}
-    for row in conn.rows(_OF_WORKERS, workers=worker_ids) if worker_ids else ():
-        running.setdefault(row.worker_id, []).append(row.job_id)
-    return running
+def current_of(conn: Connection, worker_ids: Collection[DaemonId]) -> dict[DaemonId, JobId]:
+    """The job that each of these daemons took last of those it runs now."""
+    return {row.worker_id: row.job_id for row in conn.rows(_RUNNING, workers=worker_ids)}
+
+
+def previous_of(conn: Connection, worker_ids: Collection[DaemonId]) -> dict[DaemonId, JobId]:
+    """The job that each of these daemons ended last."""
+    rows = conn.rows(_FINISHED, workers=worker_ids)
+    return {row.worker_id: row.job_id for row in rows if row.job_id is not None}
 
 
 # Composed of what is asked for, so that each question gets the plan that suits it.

@@ -81,7 +81,13 @@ _CHANGEABLE = (
 _CHANGE = (
     update(templates)
     .where(templates.c.id == bindparam("template"))
-    .values({name: bindparam(f"new_{name}") for name in _CHANGEABLE} | {"updated_at": bindparam("now")})
+    .values(
+        {
+            name: func.coalesce(bindparam(f"new_{name}", type_=templates.c[name].type), templates.c[name])
+            for name in _CHANGEABLE
+        }
+        | {"updated_at": bindparam("now")}
+    )
 )
 _ADOPT = (
     update(template_versions)
@@ -363,14 +369,14 @@ def adopt(conn: Connection, version_id: TemplateVersionId, template_id: Template
     return bool(conn.run(_ADOPT, version=version_id, template=template_id, now=conn.now))
 
 
-def change(conn: Connection, template: Template) -> None:
-    """Store what can be changed about a template: its name, its texts and its rules.
+def change(conn: Connection, template_id: TemplateId, changes: Mapping[str, object]) -> None:
+    """Store what is to change about a template: its name, its texts and its rules; ``None`` stays.
 
     Raises:
         Conflict: the organization has another template of that name.
     """
-    changed = {f"new_{name}": getattr(template, name) for name in _CHANGEABLE}
-    conn.run(_CHANGE, template=template.id, now=conn.now, **changed)
+    values = {f"new_{name}": changes.get(name) for name in _CHANGEABLE}
+    conn.run(_CHANGE, template=template_id, now=conn.now, **values)
 
 
 def _template_record(**values: object) -> Template:

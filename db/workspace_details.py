@@ -52,9 +52,10 @@ class WorkspaceFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """Whose workspaces somebody may see: the own ones, and all of some organizations."""
+    """Whose workspaces somebody may see: the own ones in some organizations, and all in others."""
 
     user_id: UserId
+    member_of: Collection[OrganizationId] = ()
     organizations: Collection[OrganizationId] = ()
     everywhere: bool = False
 
@@ -116,7 +117,11 @@ def found(
     """A page of the living workspaces that match, by owner and name, and how many match in all."""
     values: dict[str, Any] = {}
     if not sight.everywhere:
-        values = {"viewer": sight.user_id, "organizations": list(sight.organizations)}
+        values = {
+            "viewer": sight.user_id,
+            "member_of": list(sight.member_of),
+            "organizations": list(sight.organizations),
+        }
     for name in ("owner", "template", "template_id"):
         if (value := getattr(wanted, name)) is not None:
             values[name] = value
@@ -148,7 +153,9 @@ def _matching(query: Select[Any], names: frozenset[str], status: BuildStatus | N
         "template": func.lower(templates.c.name) == func.lower(bindparam("template")),
         "template_id": workspaces.c.template_id == bindparam("template_id"),
         "name": func.lower(workspaces.c.name).like(bindparam("name"), escape="\\"),
-        "viewer": (workspaces.c.owner_id == bindparam("viewer"))
+        "viewer": (
+            (workspaces.c.owner_id == bindparam("viewer")) & among(workspaces.c.organization_id, "member_of")
+        )
         | among(workspaces.c.organization_id, "organizations"),
     }
     query = query.where(

@@ -86,6 +86,11 @@ _SET_DELETED = (
 )
 
 
+def topic(workspace_id: WorkspaceId) -> str:
+    """The topic of wake-ups about new builds of a workspace."""
+    return f"workspace:{workspace_id}"
+
+
 def workspace(conn: Connection, workspace_id: WorkspaceId) -> Workspace:
     """The workspace, also a deleted one.
 

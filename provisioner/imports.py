@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, update
 
-from db import ids, names, templates
-from db.errors import Conflict, NotFound, RequestError, Validation
+from db import ids, templates
+from db.errors import Conflict, RequestError, Validation
 from db.ids import new_id
-from db.states import JobStatus, JobType, ProvisionerType
+from db.states import JobType, ProvisionerType, Transition
 from db.tables import provisioner_jobs
-from provisioner import documents, queue, tags
+from provisioner import build_end, documents, queue, tags, template_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from db.ids import FileId, JobId, OrganizationId, TemplateId, TemplateVersionId, UserId
+    from db.ids import FileId, JobId, OrganizationId, TemplateVersionId, UserId
     from db.records import Template
     from db.transactions import Connection
     from provisioner.jobs import Imported
@@ -64,7 +64,7 @@ def push(
     Raises:
         RequestError: 400 for a bad name, bad tags, or a template of another provisioner.
     """
-    check_name(name, "template")
+    template_settings.check_name(name, "template")
     template = templates.by_name(conn, organization_id, name)
     if template is None:
         template_id = templates.create(
@@ -122,92 +122,14 @@ def add_version(
             created_by=initiator_id,
         )
     except Conflict as conflict:
-        raise _name_taken(conflict, f"Template version {upload.name!r} already exists.") from conflict
+        raise template_settings.name_taken(conflict, f"Template version {upload.name!r}") from conflict
     conn.run(_SET_INPUT, job=job_id, job_input={"template_version_id": str(version_id)})
     return version_id, job_id
 
 
-def create_template(
-    conn: Connection, version_id: TemplateVersionId, initiator_id: UserId, *, name: str
-) -> TemplateId:
-    """A new template made from a version that belongs to none.
-
-    It can be built from as soon as the import of that version has succeeded.
-
-    Raises:
-        NotFound: no such version.
-        RequestError: 400 for a bad name, a version of another template, or one whose import failed; 409
-            when the organization has a template of that name.
-    """
-    check_name(name, "template")
-    version = templates.version(conn, version_id)
-    provisioner = templates.import_job(conn, version_id).provisioner
-    try:
-        template_id = templates.create(
-            conn,
-            organization_id=version.organization_id,
-            name=name,
-            provisioner=provisioner,
-            created_by=initiator_id,
-        )
-    except Conflict as conflict:
-        raise _name_taken(conflict, f"Template {name!r} already exists.") from conflict
-    if not templates.adopt(conn, version_id, template_id):
-        raise _unusable("The template version belongs to a template already.")
-    # Read now that the version's row is held: an import that ends later will see the template.
-    job = templates.import_job(conn, version_id)
-    if not (job.status.active or job.status is JobStatus.SUCCEEDED):
-        raise _unusable(f"The template version has failed to import: {job.error or job.status}")
-    if job.status is JobStatus.SUCCEEDED:
-        templates.activate(conn, templates.version(conn, version_id))
-    return template_id
-
-
-def change_template(conn: Connection, template: Template) -> None:
-    """Store what was changed about a template.
-
-    Raises:
-        RequestError: 400 for a bad name, 409 when it is taken.
-    """
-    check_name(template.name, "template")
-    try:
-        templates.change(conn, template)
-    except Conflict as conflict:
-        raise _name_taken(conflict, f"Template {template.name!r} already exists.") from conflict
-
-
-def choose_version(conn: Connection, template: Template, version_id: TemplateVersionId) -> None:
-    """Make a version of the template the one that new workspaces get, an older one too.
-
-    Raises:
-        RequestError: 400 when it is no version of this template, or its import has not succeeded.
-    """
-    try:
-        version = templates.version(conn, version_id)
-    except NotFound:
-        version = None
-    if version is None or version.template_id != template.id:
-        raise _unusable("The template has no such version.", field="id")
-    job = templates.import_job(conn, version_id)
-    if job.status is not JobStatus.SUCCEEDED:
-        raise _unusable(f"The import of the version is {job.status}.", field="id")
-    templates.activate(conn, version)
-
-
-def check_name(name: str, what: str) -> None:
-    """Return when ``name`` may be the name of a template or of a version.
-
-    Raises:
-        RequestError: 400 with a validation on ``name``.
-    """
-    if not names.is_valid(name):
-        rule = Validation(field="name", detail=f"A name has {names.RULE}.")
-        raise RequestError(400, f"Invalid {what} name {name!r}.", validations=[rule])
-
-
 def _check_upload(conn: Connection, upload: Upload, template: Template | None) -> None:
     if upload.name:
-        check_name(upload.name, "version")
+        template_settings.check_name(upload.name, "version")
     texts = [text for tag in upload.tags.items() for text in tag]
     if any("\0" in text for text in texts):
         unstorable = Validation(field="tags", detail="A tag contains a character that cannot be stored.")
@@ -221,17 +143,6 @@ def _check_upload(conn: Connection, upload: Upload, template: Template | None) -
             f"not by {upload.provisioner}; choose another name."
         )
         raise RequestError(400, message)
-
-
-def _unusable(detail: str, *, field: str = "template_version_id") -> RequestError:
-    return RequestError(400, detail, validations=[Validation(field=field, detail=detail)])
-
-
-def _name_taken(conflict: Conflict, message: str) -> Exception:
-    if conflict.constraint not in ("uq_templates_name", "uq_template_versions_template_id_name"):
-        return conflict
-    taken = Validation(field="name", detail="This value is already in use and should be unique.")
-    return RequestError(409, message, validations=[taken])
 
 
 def _values(conn: Connection, known: Template | None, given: Mapping[str, str]) -> dict[str, str]:
@@ -262,6 +173,11 @@ def store(conn: Connection, job_id: JobId, imported: Imported) -> None:
         stop_cost=_known_cost(imported.stop),
         has_external_agent=any(agent.external for agent in agents),
     )
+    plans = {
+        Transition.START: imported.start.resources,
+        Transition.STOP: imported.stop.resources,
+    }
+    conn.run_all(build_end.planned(conn, job_id, plans))
     # Read again, now that its row is held: a template may have been made from it meanwhile.
     stored = templates.version(conn, version.id)
     if stored.template_id is not None:

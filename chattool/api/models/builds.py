@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Base64Bytes, Field
 
 from chattool.api.models.jobs import MatchedProvisioners, ProvisionerJob
-from chattool.api.models.wire import Absent, Wanted, Wire
+from chattool.api.models.wire import Absent, Text, Wanted, Wire
 from db.states import AgentConnection, AgentLifecycle, BuildReason, BuildStatus, LogLevel, Transition
 
 MOST_PARAMETERS = 1000
@@ -113,8 +113,8 @@ class WorkspaceBuildParameter(Wire):
 class ParameterValue(Wanted):
     """A value for a parameter of the template."""
 
-    name: Annotated[str, Field(max_length=256)]
-    value: Annotated[str, Field(max_length=64 << 10)]
+    name: Annotated[Text, Field(max_length=256)]
+    value: Annotated[Text, Field(max_length=64 << 10)]
 
 
 class CreateWorkspaceBuild(Wanted):

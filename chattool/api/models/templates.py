@@ -9,12 +9,12 @@ from uuid import UUID
 from pydantic import Field
 
 from chattool.api.models.jobs import MatchedProvisioners, ProvisionerJob
-from chattool.api.models.wire import Absent, Wanted, Wire
+from chattool.api.models.wire import Absent, Text, Wanted, Wire
 from db.states import ProvisionerType
 
 _MOST_MILLISECONDS = 10 * 365 * 24 * 3600 * 1000
-_Text = Annotated[str, Field(max_length=4096)]
-_Name = Annotated[str, Field(max_length=256)]
+_Words = Annotated[Text, Field(max_length=4096)]
+_Name = Annotated[Text, Field(max_length=256)]
 _Milliseconds = Annotated[int, Field(ge=0, le=_MOST_MILLISECONDS)]
 
 
@@ -161,7 +161,7 @@ class VariableValue(Wanted):
     """A value for a variable of a template."""
 
     name: _Name
-    value: Annotated[str, Field(max_length=64 << 10)]
+    value: Annotated[Text, Field(max_length=64 << 10)]
 
 
 class CreateTemplateVersion(Wanted):
@@ -169,16 +169,16 @@ class CreateTemplateVersion(Wanted):
 
     name: _Name = ""
     """Default: a random one."""
-    message: _Text = ""
+    message: _Words = ""
     template_id: UUID | None = None
     """Without one, the version waits for a template to be made from it."""
     storage_method: Literal["file"]
     file_id: UUID
     """What ``POST /files`` answered."""
     provisioner: ProvisionerType
-    tags: Annotated[dict[_Name, _Name], Field(max_length=100)] = {}
+    tags: Annotated[dict[_Name, _Name], Field(max_length=100, default_factory=dict)]
     """Which daemons may import and build it."""
-    user_variable_values: Annotated[list[VariableValue], Field(max_length=1000)] = []
+    user_variable_values: Annotated[list[VariableValue], Field(max_length=1000, default_factory=list)]
     """A variable that is not named keeps the value of the template's active version."""
 
 
@@ -188,8 +188,8 @@ class CreateTemplate(Wanted):
     name: _Name
     template_version_id: UUID
     display_name: _Name | None = None
-    description: _Text | None = None
-    icon: _Text | None = None
+    description: _Words | None = None
+    icon: _Words | None = None
     default_ttl_ms: _Milliseconds | None = None
     allow_user_cancel_workspace_jobs: bool = True
     require_active_version: bool = False
@@ -200,12 +200,12 @@ class UpdateTemplate(Wanted):
 
     name: _Name | None = None
     display_name: _Name | None = None
-    description: _Text | None = None
-    icon: _Text | None = None
+    description: _Words | None = None
+    icon: _Words | None = None
     default_ttl_ms: _Milliseconds | None = None
     allow_user_cancel_workspace_jobs: bool | None = None
     require_active_version: bool | None = None
-    deprecation_message: _Text | None = None
+    deprecation_message: _Words | None = None
     """Not empty: the template is deprecated, and why."""
 
 

@@ -53,6 +53,10 @@ def _is_none(value: object) -> bool:
 Absent = Annotated[T | None, _NeverNull, Field(exclude_if=_is_none)]
 
 
+#: A text that the databases can store.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+
+
 class Message(Wire):
     """That something was done."""
 

@@ -1,4 +1,4 @@
-"""What a template version says about itself stays with it; the newest jobs of an organization by an index."""
+"""What a template version says about itself stays with it; indexes for the newest jobs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,24 @@ def upgrade() -> None:
     about = sa.Column("about", Json(), server_default=sa.text("'{}'"), nullable=False)
     op.add_column("template_versions", about)
     op.create_index(
-        "ix_provisioner_jobs_newest", "provisioner_jobs", ["organization_id", "created_at", "id"], unique=False
+        "ix_provisioner_jobs_newest",
+        "provisioner_jobs",
+        ["organization_id", "created_at", "id"],
+        unique=False,
+    )
+    finished = sa.text("completed_at IS NOT NULL AND worker_id IS NOT NULL")
+    op.create_index(
+        "ix_provisioner_jobs_finished",
+        "provisioner_jobs",
+        ["worker_id", "completed_at"],
+        unique=False,
+        sqlite_where=finished,
+        postgresql_where=finished,
     )
 
 
 def downgrade() -> None:
     """Forget what versions say about themselves; their templates keep what they were given last."""
+    op.drop_index("ix_provisioner_jobs_finished", table_name="provisioner_jobs")
     op.drop_index("ix_provisioner_jobs_newest", table_name="provisioner_jobs")
     op.drop_column("template_versions", "about")
