@@ -1,11 +1,10 @@
 """The real application behind a real web server on loopback, and the people who use it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -39,20 +38,22 @@ class Person:
     token_id: TokenId
     client: httpx.AsyncClient
 
-    async def get(self, path: str, **options: Any) -> httpx.Response:
-        return await self.client.get(path, **options)
+    async def get(self, path: str, *, params: Mapping[str, str | int] | None = None) -> httpx.Response:
+        return await self.client.get(path, params=params)
 
-    async def post(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return await self.client.post(path, json=body, **options)
+    async def post(
+        self, path: str, body: object = None, *, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        return await self.client.post(path, json=body, headers=headers)
 
-    async def put(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return await self.client.put(path, json=body, **options)
+    async def put(self, path: str, body: object = None) -> httpx.Response:
+        return await self.client.put(path, json=body)
 
-    async def patch(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return await self.client.patch(path, json=body, **options)
+    async def patch(self, path: str, body: object = None) -> httpx.Response:
+        return await self.client.patch(path, json=body)
 
-    async def delete(self, path: str, **options: Any) -> httpx.Response:
-        return await self.client.delete(path, **options)
+    async def delete(self, path: str) -> httpx.Response:
+        return await self.client.delete(path)
 
 
 @dataclass(kw_only=True)
