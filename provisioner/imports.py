@@ -116,7 +116,8 @@ def add_version(
             name=upload.name or f"v-{new_id().hex[:8]}",
             message=upload.message,
             variables=[
-                documents.given_value(*given) for given in _values(conn, template, upload.variables).items()
+                documents.given_value(*given, conn.secrets)
+                for given in _values(conn, template, upload.variables).items()
             ],
             job_id=job_id,
             created_by=initiator_id,
@@ -149,20 +150,23 @@ def _values(conn: Connection, known: Template | None, given: Mapping[str, str]) 
     if known is None or known.active_version_id is None:
         return dict(given)
     before = templates.version(conn, known.active_version_id)
-    return documents.given_values(before.variables) | dict(given)
+    return documents.given_values(before.variables, conn.secrets) | dict(given)
 
 
 def store(conn: Connection, job_id: JobId, imported: Imported) -> None:
     """Write what a successful import found, and make the version active unless a newer one is."""
     version = templates.version_of_job(conn, job_id)
     parsed = imported.parsed
-    given = documents.given_values(version.variables)
+    given = documents.given_values(version.variables, conn.secrets)
     agents = [agent for resource in imported.start.resources for agent in resource.agents]
     templates.store_import(
         conn,
         version.id,
         readme=parsed.readme,
-        variables=[documents.with_value(variable, given.get(variable.name)) for variable in parsed.variables],
+        variables=[
+            documents.with_value(variable, given.get(variable.name), conn.secrets)
+            for variable in parsed.variables
+        ],
         parameters=[documents.to_document(parameter) for parameter in imported.start.parameters],
         presets=[
             {"id": str(ids.PresetId(new_id())), **documents.to_document(preset)}

@@ -18,6 +18,7 @@ from chattool.cli import (
     migrate,
     quickstart,
     quota,
+    secrets,
     server,
     templates,
     tokens,
@@ -53,6 +54,7 @@ for name, group in (
     ("groups", groups.app),
     ("users", users.app),
     ("tokens", tokens.app),
+    ("secrets", secrets.app),
     ("engine", engine.app),
     ("errors", errors.app),
 ):

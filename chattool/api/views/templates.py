@@ -128,14 +128,14 @@ def variables(version: TemplateVersion) -> list[models.TemplateVersionVariable]:
         if "type" not in document:
             continue
         found = documents.variable_from(document)
-        given = {} if found.sensitive else documents.given_values([document])
+        given = documents.shown_value(document)
         default = "" if found.sensitive else found.default or ""
         shown.append(
             models.TemplateVersionVariable(
                 name=found.name,
                 description=found.description,
                 type=found.type,
-                value=given.get(found.name, default),
+                value=default if given is None else given,
                 default_value=default,
                 required=found.required,
                 sensitive=found.sensitive,
