@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from chattool.api.waiting import woken
 from db.errors import StoreBusy, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -78,4 +79,4 @@ class LogFollower:
                 if page.ended:
                     self.complete = True
                     return
-                await changes.wait(_BACKUP)
+                await woken(self._services, changes, _BACKUP)

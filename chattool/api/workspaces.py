@@ -20,6 +20,7 @@ from chattool.api.models import workspaces as models
 from chattool.api.requests import IdempotencyKey, refused, scoped
 from chattool.api.services import Services, ServicesOf
 from chattool.api.views import workspaces as views
+from chattool.api.waiting import woken
 from chattool.identity import Caller
 from db import agents, builds, ids, templates, workspace_details, workspaces
 from db.accounts import Account
@@ -224,7 +225,7 @@ async def _changes(caller: Caller, services: Services, workspace_id: WorkspaceId
                 told = text
                 yield format_sse_event(data_str=text, event="data")
             needed = _topics(now)
-            if needed == topics and not await changes.wait(_WATCH_BACKUP):
+            if needed == topics and not await woken(services, changes, _WATCH_BACKUP):
                 yield KEEPALIVE_COMMENT
         topics = needed
 
