@@ -17,6 +17,8 @@ from db.states import AgentLifecycle, LogLevel
 BODY_LIMIT_BYTES = 1 << 20
 LOG_LINES_LIMIT = 1000
 
+router = APIRouter(prefix="/workspaceagents/me", tags=["Agents"])
+
 
 class Manifest(BaseModel):
     """What an agent has to know about itself."""
@@ -52,42 +54,16 @@ class LogBatch(BaseModel):
 def agents_app(service: AgentService) -> FastAPI:
     """An application that serves agents and nobody else."""
     app = FastAPI(title="chattool agents", openapi_url=None)
-    app.include_router(agents_router(service), prefix="/api/v2")
+    app.state.agents = service
+    app.include_router(router, prefix="/api/v2")
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
     errors.install(app)
     return app
 
 
-def agents_router(service: AgentService) -> APIRouter:
-    """The agents' paths, below the base path of the API."""
-    router = APIRouter(prefix="/workspaceagents/me")
-
-    @router.get("/manifest")
-    async def manifest(caller: Caller) -> Manifest:
-        found = await service.manifest(caller)
-        return Manifest(
-            agent_id=str(found.agent_id),
-            agent_name=found.agent_name,
-            workspace_id=str(found.workspace_id),
-            workspace_name=found.workspace_name,
-            startup_script=found.startup_script,
-        )
-
-    @router.post("/heartbeat", status_code=204)
-    async def heartbeat(caller: Caller) -> None:
-        await service.heartbeat(caller)
-
-    @router.post("/report-lifecycle", status_code=204)
-    async def report_lifecycle(caller: Caller, report: LifecycleReport) -> None:
-        await service.report_lifecycle(caller, report.state)
-
-    @router.post("/logs", status_code=204)
-    @router.patch("/logs", status_code=204)
-    async def append_logs(caller: Caller, batch: LogBatch) -> None:
-        lines = [AgentLogLine(level=line.level, output=_storable(line.output)) for line in batch.logs]
-        await service.append_logs(caller, lines)
-
-    return router
+def _service(request: Request) -> AgentService:
+    found: AgentService = request.app.state.agents
+    return found
 
 
 def _credentials(request: Request) -> AgentCredentials:
@@ -98,6 +74,40 @@ def _credentials(request: Request) -> AgentCredentials:
 
 
 Caller = Annotated[AgentCredentials, Depends(_credentials)]
+Service = Annotated[AgentService, Depends(_service)]
+
+
+@router.get("/manifest")
+async def manifest(caller: Caller, service: Service) -> Manifest:
+    """What the agent is to do."""
+    found = await service.manifest(caller)
+    return Manifest(
+        agent_id=str(found.agent_id),
+        agent_name=found.agent_name,
+        workspace_id=str(found.workspace_id),
+        workspace_name=found.workspace_name,
+        startup_script=found.startup_script,
+    )
+
+
+@router.post("/heartbeat", status_code=204)
+async def heartbeat(caller: Caller, service: Service) -> None:
+    """The agent is alive."""
+    await service.heartbeat(caller)
+
+
+@router.post("/report-lifecycle", status_code=204)
+async def report_lifecycle(caller: Caller, service: Service, report: LifecycleReport) -> None:
+    """How far the agent's scripts are."""
+    await service.report_lifecycle(caller, report.state)
+
+
+@router.patch("/logs", status_code=204, name="append_logs_by_patch")
+@router.post("/logs", status_code=204)
+async def append_logs(caller: Caller, service: Service, batch: LogBatch) -> None:
+    """What the scripts wrote."""
+    lines = [AgentLogLine(level=line.level, output=_storable(line.output)) for line in batch.logs]
+    await service.append_logs(caller, lines)
 
 
 def _storable(text: str) -> str:

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from chattool.api import (
+    agents,
     errors,
     first_user,
     groups,
     health,
+    openapi,
     organizations,
     quota,
     resource_routers,
     tokens,
     users,
 )
-from chattool.api.agents import agents_router
 from chattool.api.body_limit import BodyLimit
 from chattool.api.observation import Observed
 from provisioner.archive import DEFAULT_LIMITS
@@ -42,8 +43,8 @@ _ROUTERS = (
 )
 
 
-def create_app(services: Services) -> FastAPI:
-    """Everything a server answers, on these services."""
+def described_app() -> FastAPI:
+    """All routes and their document; ``create_app`` gives them something to work with."""
     app = FastAPI(
         title="chattool",
         version=version("chattool"),
@@ -52,14 +53,22 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         responses=errors.responses(),
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.state.services = services
-    for router in (*_ROUTERS, *resource_routers.ROUTERS):
+    for router in (*_ROUTERS, *resource_routers.ROUTERS, agents.router):
         app.include_router(router, prefix=BASE)
     for router in resource_routers.EXPERIMENTAL:
         app.include_router(router, prefix=EXPERIMENTAL_BASE)
-    app.include_router(agents_router(services.agents), prefix=BASE)
     app.include_router(health.probes)
+    openapi.install(app)
+    return app
+
+
+def create_app(services: Services) -> FastAPI:
+    """Everything a server answers, on these services."""
+    app = described_app()
+    app.state.services = services
+    app.state.agents = services.agents
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, larger=LARGER_BODIES)
     app.add_middleware(Observed, services=services)  # the outermost
     errors.install(app)

@@ -16,6 +16,9 @@ from tests.scenario import Scenario
 from tests.surfaces.http.api_host import ApiHost, Person, api_host
 from tests.surfaces.http.operations import AGENTS, PUBLIC, Operation, anything, for_users, operations
 
+# Whose token it is, is tested on both stores in tests/conformance; here it is the routes' turn.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 AGENT_TOKEN = "an-agent-of-ana"  # noqa: S105 - a test's
 
 
