@@ -13,7 +13,7 @@ NOT_FOUND = {"message": "Resource not found or you do not have access to this re
 
 @dataclass(kw_only=True)
 class Fleet:
-    """``ana`` owns the site, ``ben`` and ``cleo`` are members, ``mia`` manages templates, ``eve`` is elsewhere."""
+    """``ana`` owns the site, ``ben`` and ``cleo`` are members, ``mia`` manages templates; not so ``eve``."""
 
     api: ApiHost
     scenario: Scenario
@@ -45,14 +45,14 @@ class Fleet:
         created: dict[str, Any] = answer.json()
         return created
 
-    async def build_next(self, *, cost: int = 0, **outcome: Any) -> None:
+    async def build_next(self, *, cost: int = 0, **outcome: Any) -> None:  # noqa: ANN401 - the fields of Outcome
         """Carry out the job that is next in line."""
         run = await self.scenario.daemon.claim()
         assert run is not None
         await run.pass_point_of_no_return(cost)
         await run.finish(**outcome)
 
-    async def running(self, person: Person, name: str = "mine", **outcome: Any) -> dict[str, Any]:
+    async def running(self, person: Person, name: str = "mine", **outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
         """A workspace of a person that was started."""
         workspace = await self.create(person, name)
         await self.build_next(state=b"state", **outcome)
