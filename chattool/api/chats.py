@@ -37,7 +37,7 @@ async def create_chat(
     key = wanted.key or str(ids.new_id())
     found, made = await services.store.write(_ensure, caller, organization.id, key)
     response.status_code = 201 if made else 200
-    return _shown(found)
+    return shown(found)
 
 
 @router.get("")
@@ -48,13 +48,13 @@ async def list_chats(
     listed = await services.store.read(
         chats.listed, caller.user.id, limit=limit or DEFAULT_LIMIT, offset=offset
     )
-    return [_shown(chat) for chat in listed]
+    return [shown(chat) for chat in listed]
 
 
 @router.get("/{chat}")
 async def get_chat(caller: CallerOf, services: ServicesOf, chat: UUID) -> models.Chat:
     """A chat."""
-    return _shown(await services.store.read(_visible, caller, ids.ChatId(chat)))
+    return shown(await services.store.read(visible, caller, ids.ChatId(chat)))
 
 
 def _ensure(conn: Connection, caller: Caller, organization_id: OrganizationId, key: str) -> tuple[Chat, bool]:
@@ -62,14 +62,20 @@ def _ensure(conn: Connection, caller: Caller, organization_id: OrganizationId, k
     return chats.ensure(conn, caller.user.id, organization_id, key), made
 
 
-def _visible(conn: Connection, caller: Caller, chat_id: ChatId) -> Chat:
+def visible(conn: Connection, caller: Caller, chat_id: ChatId, action: Action = Action.READ) -> Chat:
+    """The chat, if the caller may do ``action`` to it.
+
+    Raises:
+        NotFound, RequestError: as ``access.check``.
+    """
     chat = chats.chat(conn, chat_id)
     target = Target(kind=Kind.CHAT, organization_id=chat.organization_id, owner_id=chat.owner_id)
-    check(caller, Action.READ, target)
+    check(caller, action, target)
     return chat
 
 
-def _shown(chat: Chat) -> models.Chat:
+def shown(chat: Chat) -> models.Chat:
+    """A chat, whatever its last error was written by."""
     error = decode_last_error(chat.last_error)
     payload = None if error is None else terminal_payload(error)
     return models.Chat(

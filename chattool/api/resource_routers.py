@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from chattool.api import (
     builds,
+    chat_tools,
     chats,
     files,
     logs,
     provisioners,
+    quota_statement,
     template_versions,
     templates,
     workspace_agents,
@@ -31,6 +33,7 @@ ROUTERS: Sequence[APIRouter] = (
     workspace_agents.router,
     logs.router,
     provisioners.router,
+    quota_statement.router,
 )
 #: Below ``/api/experimental``.
-EXPERIMENTAL: Sequence[APIRouter] = (chats.router,)
+EXPERIMENTAL: Sequence[APIRouter] = (chats.router, chat_tools.router)

@@ -6,23 +6,25 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from chattool.api.models.wire import Absent, Text, Wanted, Wire
+
+_Words = Annotated[Text, Field(max_length=64 << 10)]
 
 
 class ChatError(Wire):
     """Why the last turn of a chat failed."""
 
-    message: str
+    message: _Words
     """For people."""
     retryable: bool
     """Whether the same turn may succeed when it is taken again."""
-    detail: Absent[str] = None
-    kind: Absent[str] = None
+    detail: Absent[_Words] = None
+    kind: Absent[_Words] = None
     """The class of the failure, such as ``rate_limit`` or ``quota_exhausted``; more may come."""
-    provider: Absent[str] = None
-    code: Absent[str] = None
+    provider: Absent[_Words] = None
+    code: Absent[_Words] = None
     """The provider's own code."""
     status_code: Absent[int] = None
     reset_at: Absent[datetime] = None
@@ -52,3 +54,44 @@ class CreateChat(Wanted):
     """Default: a new one."""
     organization_id: UUID | None = None
     """Default: the default organization."""
+
+
+class BindChat(Wanted):
+    """The workspace that a chat works in from now on."""
+
+    workspace_id: UUID
+    build_id: UUID | None = None
+    """A build of that workspace."""
+
+
+class TakeLease(Wanted):
+    """For how long a chat is wanted for oneself."""
+
+    duration_ms: Annotated[int, Field(ge=1, le=10 * 60 * 1000)]
+    renew: bool = False
+    """Only go on holding it: refused when it was lost meanwhile."""
+
+
+def _storable(value: JsonValue) -> JsonValue:
+    if _has_nul(value):
+        message = "must not contain the character NUL"
+        raise ValueError(message)
+    return value
+
+
+def _has_nul(value: JsonValue) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in key or _has_nul(each) for key, each in value.items())
+    if isinstance(value, list):
+        return any(_has_nul(each) for each in value)
+    return isinstance(value, str) and "\0" in value
+
+
+class ToolCall(Wire):
+    """What is recorded about one call of a tool, so that a repeat gets the first answer."""
+
+    tool: Annotated[Text, Field(max_length=256)]
+    request_hash: Annotated[Text, Field(max_length=256)]
+    workspace_id: Absent[UUID] = None
+    build_id: Absent[UUID] = None
+    answer: Absent[Annotated[dict[str, JsonValue], AfterValidator(_storable)]] = None
