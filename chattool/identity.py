@@ -83,7 +83,8 @@ async def caller_of(store: Store, token: str) -> Caller | None:
         StoreBusy, StoreUnavailable: nobody can tell now.
     """
     holder = await store.read(tokens.holder, token)
-    if holder is None:
+    # A scope that only a newer server knows grants nothing here.
+    if holder is None or holder.scope not in set(Scope):
         return None
     if not holder.use_is_noted:
         await store.write(tokens.note_use, holder.token_id)

@@ -34,6 +34,11 @@ class Member:
 _ORGANIZATION = select(organizations.c.id, organizations.c.name, organizations.c.display_name)
 _BY_ID = _ORGANIZATION.where(organizations.c.id == bindparam("id"))
 _ALL = _ORGANIZATION.order_by(organizations.c.name).limit(bindparam("most"))
+_OF_USER = (
+    _ORGANIZATION.join(organization_members, organization_members.c.organization_id == organizations.c.id)
+    .where(organization_members.c.user_id == bindparam("user"))
+    .order_by(organizations.c.name)
+)
 _MEMBERS = select(
     organization_members.c.user_id,
     user_table.c.username,
@@ -115,6 +120,11 @@ def create_with_member(
 def listed(conn: Connection, *, limit: int) -> list[Organization]:
     """All organizations, by name."""
     return conn.records(Organization, _ALL, most=limit)
+
+
+def of_user(conn: Connection, user_id: UserId) -> list[Organization]:
+    """The organizations that a user belongs to, by name."""
+    return conn.records(Organization, _OF_USER, user=user_id)
 
 
 def members(conn: Connection, organization_id: OrganizationId, *, limit: int, offset: int) -> list[Member]:

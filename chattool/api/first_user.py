@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from chattool.api import errors, people
+from chattool.api import audit, errors, people
 from chattool.api.models import people as models
 from chattool.api.models.wire import Message
 from chattool.api.services import ServicesOf
@@ -43,4 +43,5 @@ async def create_first_user(
         scope=Scope.ALL.value,
         lifetime=FIRST_TOKEN_LIFETIME,
     )
+    audit.note(None, "first user created", user=first.user.username)
     return models.FirstUser(user_id=first.user.id, organization_id=first.organization.id, key=first.key)

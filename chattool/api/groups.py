@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from chattool.api import errors, people
+from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check
 from chattool.api.caller import CallerOf
 from chattool.api.lookup import OrganizationName, id_of, organization_of, user_of
@@ -53,6 +53,7 @@ async def create_group(
         )
     except Conflict as conflict:
         raise people.name_taken(wanted.name, "Group") from conflict
+    audit.note(caller, "group created", group=created.name, quota_allowance=created.quota_allowance)
     return people.group(created, (), 0)
 
 
@@ -82,6 +83,7 @@ async def change_group(
         )
     except Conflict as conflict:
         raise people.name_taken(wanted.name or found.name, "Group") from conflict
+    audit.note(caller, "group changed", group=found.name, changes=wanted.model_dump(exclude_unset=True))
     return await _shown(services, await services.store.read(groups.group, found.id))
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from chattool.api.models.wire import Message, Wire
 from chattool.api.services import ServicesOf
 from db import fleet
-from db.engine import check_version
+from db.engine import check_usable
 from db.errors import NotFound, RequestError, SchemaMismatch, StoreError
 
 #: At the root of the site, for probes and scrapers; they need no token.
@@ -37,11 +37,11 @@ async def healthz() -> Message:
     "/readyz", responses={503: {"description": "The database does not answer, or has another schema."}}
 )
 async def readyz(services: ServicesOf) -> Message:
-    """The server can work: its database answers and has the right schema, and it is not about to end."""
+    """The server can work: its database answers and has its schema, and the server is not about to end."""
     if services.stopping.is_set():
         raise RequestError(503, "The server is shutting down.")
     try:
-        await check_version(services.store)
+        await check_usable(services.store)
     except SchemaMismatch as error:
         raise RequestError(503, "The database has another schema version.", detail=error.message) from error
     except StoreError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from chattool.api import errors, people
+from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check, may
 from chattool.api.caller import CallerOf
 from chattool.api.lookup import (
@@ -35,12 +35,11 @@ def _members(organization_id: OrganizationId) -> Target:
 @router.get("")
 async def list_organizations(caller: CallerOf, services: ServicesOf) -> list[models.Organization]:
     """The organizations that the caller may look into, by name."""
-    found = await services.store.read(organizations.listed, limit=_MOST)
-    return [
-        people.organization(each)
-        for each in found
-        if may(caller, Action.READ, Target(kind=Kind.ORGANIZATION, organization_id=each.id))
-    ]
+    if may(caller, Action.READ, Target(kind=Kind.ORGANIZATION)):
+        found = await services.store.read(organizations.listed, limit=_MOST)
+    else:
+        found = await services.store.read(organizations.of_user, caller.user.id)
+    return [people.organization(each) for each in found]
 
 
 @router.post("", status_code=201, responses=errors.responses(409))
@@ -56,6 +55,7 @@ async def create_organization(
         )
     except Conflict as conflict:
         raise people.name_taken(wanted.name, "Organization") from conflict
+    audit.note(caller, "organization created", organization=created.name)
     return people.organization(created)
 
 
@@ -93,9 +93,11 @@ async def add_member(
     check(caller, Action.CREATE, _members(found.id))
     joining = await user_of(services, caller, user)
     try:
-        return people.member(await services.store.write(organizations.add_member, found.id, joining.user.id))
+        added = await services.store.write(organizations.add_member, found.id, joining.user.id)
     except Conflict as conflict:
         raise RequestError(409, "The user is a member already.") from conflict
+    audit.note(caller, "member added", organization=found.name, user=added.username)
+    return people.member(added)
 
 
 @router.delete("/{organization}/members/{user}", status_code=204, responses=errors.responses(409))
@@ -107,6 +109,7 @@ async def remove_member(
     check(caller, Action.DELETE, _members(found.id))
     leaving = await user_of(services, caller, user)
     await services.store.write(organizations.remove_member, found.id, leaving.user.id)
+    audit.note(caller, "member removed", organization=found.name, user=leaving.user.username)
 
 
 @router.put("/{organization}/members/{user}/roles")
@@ -122,9 +125,13 @@ async def set_member_roles(
     check(caller, Action.UPDATE, _members(found.id))
     people.check_organization_roles(wanted.roles)
     chosen = await user_of(services, caller, user)
-    return people.member(
-        await services.store.write(organizations.set_member_roles, found.id, chosen.user.id, wanted.roles)
+    changed = await services.store.write(
+        organizations.set_member_roles, found.id, chosen.user.id, wanted.roles
     )
+    audit.note(
+        caller, "roles changed", organization=found.name, user=changed.username, roles=list(changed.roles)
+    )
+    return people.member(changed)
 
 
 @router.get("/{organization}/members/{user}/workspace-quota")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
-from chattool.api import errors, people
+from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check
 from chattool.api.caller import CallerOf
 from chattool.api.lookup import UserName, id_of, user_of
@@ -34,6 +34,7 @@ async def create_token(
         scope=wanted.scope.value,
         lifetime=timedelta(microseconds=wanted.lifetime / _NANOSECONDS),
     )
+    audit.note(caller, "token created", user=owner.user.username, new_token_id=token.id, scope=token.scope)
     return models.NewToken(key=key, id=token.id)
 
 
@@ -54,3 +55,4 @@ async def revoke_token(caller: CallerOf, services: ServicesOf, user: UserName, t
     if found.user_id != owner.user.id:
         raise NotFound
     await services.store.write(tokens.revoke, found.id)
+    audit.note(caller, "token revoked", user=owner.user.username, revoked_token_id=found.id)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from chattool.api import errors, people
+from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check
 from chattool.api.caller import CallerOf
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, UserName, user_of
@@ -59,6 +59,7 @@ async def create_user(caller: CallerOf, services: ServicesOf, wanted: models.Cre
         )
     except Conflict as conflict:
         raise people.name_taken(wanted.username, "User", "username") from conflict
+    audit.note(caller, "user created", user=created.username, roles=sorted(set(wanted.roles)))
     return people.user(await services.store.read(accounts.account, str(created.id)))
 
 
@@ -73,6 +74,7 @@ async def delete_user(caller: CallerOf, services: ServicesOf, user: UserName) ->
     """Remove a user for good; its tokens end at once. For owners."""
     found = await _checked(caller, services, user, Action.DELETE)
     await services.store.write(accounts.delete_user, found.user.id)
+    audit.note(caller, "user deleted", user=found.user.username)
 
 
 @router.put("/{user}/roles", responses=errors.responses(409))
@@ -83,6 +85,7 @@ async def set_roles(
     found = await _checked(caller, services, user, Action.UPDATE)
     people.check_site_roles(wanted.roles)
     await services.store.write(accounts.set_roles, found.user.id, wanted.roles)
+    audit.note(caller, "roles changed", user=found.user.username, roles=sorted(set(wanted.roles)))
     return await _again(services, found)
 
 
@@ -91,6 +94,7 @@ async def suspend(caller: CallerOf, services: ServicesOf, user: UserName) -> mod
     """Stop a user's tokens until the user is activated again. For owners."""
     found = await _checked(caller, services, user, Action.UPDATE)
     await services.store.write(accounts.suspend, found.user.id)
+    audit.note(caller, "user suspended", user=found.user.username)
     return await _again(services, found)
 
 
@@ -99,6 +103,7 @@ async def activate(caller: CallerOf, services: ServicesOf, user: UserName) -> mo
     """End a suspension. For owners."""
     found = await _checked(caller, services, user, Action.UPDATE)
     await services.store.write(users.set_user_status, found.user.id, "active")
+    audit.note(caller, "user activated", user=found.user.username)
     return await _again(services, found)
 
 

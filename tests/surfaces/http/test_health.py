@@ -1,14 +1,16 @@
 """Probes, build information and metrics; none of them asks for a token."""
 
 import httpx
-from sqlalchemy import Text, column, table, update
+from sqlalchemy import Text, bindparam, column, table, update
 
 from db import migrations
 from db.transactions import Connection
 from tests.scenario import Scenario
 from tests.surfaces.http.api_host import ApiHost, Person
 
-ANOTHER_VERSION = update(table("alembic_version", column("version_num", Text))).values(version_num="9999")
+SET_VERSION = update(table("alembic_version", column("version_num", Text))).values(
+    version_num=bindparam("version")
+)
 
 
 async def fetched(api: ApiHost, path: str) -> httpx.Response:
@@ -24,15 +26,26 @@ async def test_a_server_with_its_database_lives_and_is_ready(api: ApiHost) -> No
     assert [(await fetched(api, path)).status_code for path in ("/healthz", "/readyz")] == [200, 200]
 
 
-async def test_a_server_is_not_ready_on_another_schema(api: ApiHost) -> None:
+async def on_version(api: ApiHost, version: str) -> httpx.Response:
+    """What ``/readyz`` says on a database of that schema."""
+
     def change(conn: Connection) -> None:
-        conn.run(ANOTHER_VERSION)
+        conn.run(SET_VERSION, version=version)
 
     await api.store.write(change)
+    return await fetched(api, "/readyz")
 
-    ready, alive = await fetched(api, "/readyz"), await fetched(api, "/healthz")
-    assert (ready.status_code, alive.status_code) == (503, 200)
+
+async def test_a_server_is_not_ready_on_an_older_schema(api: ApiHost) -> None:
+    ready = await on_version(api, "0001")
+
+    assert ready.status_code == 503
     assert migrations.HEAD in ready.json()["detail"]
+    assert (await fetched(api, "/healthz")).status_code == 200
+
+
+async def test_a_running_server_stays_ready_when_the_fleet_is_migrated(api: ApiHost) -> None:
+    assert (await on_version(api, "9999")).status_code == 200
 
 
 async def test_a_server_that_is_about_to_end_is_not_ready(api: ApiHost) -> None:

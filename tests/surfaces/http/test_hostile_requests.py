@@ -128,3 +128,9 @@ async def test_an_internal_error_tells_nothing(api: ApiHost, owner: Person) -> N
     assert answer.status_code == 500
     assert is_ours(answer)
     assert "secret" not in answer.text
+
+
+async def test_answers_are_not_kept_by_caches_and_not_taken_for_something_else(owner: Person) -> None:
+    for path in ("/users/me", "/users/nobody"):
+        headers = (await owner.get(path)).headers
+        assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")

@@ -1,6 +1,9 @@
 """Users, organizations, members, groups and quota."""
 
+import logging
 from uuid import uuid4
+
+import pytest
 
 from db.users import ensure_owner
 from tests.surfaces.http.api_host import ApiHost, Person
@@ -200,3 +203,21 @@ async def test_a_database_that_has_users_needs_no_set_up(api: ApiHost) -> None:
     made = await nobody.post("/users/first", json={"username": "eve", "setup_code": "the-code-of-this-test"})
 
     assert made.status_code == 409
+
+
+async def test_changes_of_rights_are_logged_with_who_made_them_and_no_secrets(
+    api: ApiHost, owner: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="chattool.api.audit")
+    await owner.post("/users", {"username": "bob"})
+    key = (await owner.post("/users/bob/keys/tokens", {"token_name": "t"})).json()["key"]
+    await owner.patch(f"/groups/{api.organization_id}", {"quota_allowance": 5})
+
+    lines = [record.__dict__ for record in caplog.records if record.name == "chattool.api.audit"]
+    assert [each["msg"] % each["args"] for each in lines] == [
+        "user created",
+        "token created",
+        "group changed",
+    ]
+    assert {each["by"] for each in lines} == {"ana"}
+    assert key not in str(lines)
