@@ -46,10 +46,10 @@ class Cursor:
 
 async def _cursor(
     after: Annotated[
-        str,
+        str | None,
         Query(max_length=64, description="Only lines with an id above this one."),
         WithJsonSchema({"type": "integer", "minimum": 0}),
-    ] = "0",
+    ] = None,
     follow: Annotated[
         str | None,
         Query(max_length=64, description="Stay for what is added: server-sent events, or WebSocket frames."),
@@ -59,7 +59,7 @@ async def _cursor(
         str | None, Header(max_length=64, description="Sent by browsers that resume a stream.")
     ] = None,
 ) -> Cursor:
-    start = integer_of("after", after)
+    start = 0 if after is None else integer_of("after", after)
     if last_event_id and last_event_id.isascii() and last_event_id.isdecimal():
         start = integer_of("Last-Event-ID", last_event_id)
     return Cursor(after=start, follow=follow is not None and follow.lower() not in _OFF)
