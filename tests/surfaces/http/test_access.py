@@ -9,6 +9,7 @@ import pytest
 from chattool.api.failures import FailureLimit
 from db import accounts, agents, chats, tokens
 from db.clock import FakeClock
+from db.ids import new_id
 from db.states import Transition
 from db.transactions import Store
 from provisioner.protocol import Agent, Resource
@@ -36,7 +37,7 @@ async def answered(
     return await client.request(
         operation.method.upper(),
         client.base_url.copy_with(path=path),
-        json=operation.filled_body({**anything(["file", "version", "template"]), **values}),
+        json=operation.filled_body({**anything(["file", "version", "template", "workspace"]), **values}),
     )
 
 
@@ -166,6 +167,8 @@ async def world(scenario: Scenario) -> dict[str, str]:
         "job": str(build.job.id),
         "agent": str(agent.id),
         "chat": str(chat.id),
+        "holder": str(new_id()),
+        "tool_call": "call-1",
     }
 
 
