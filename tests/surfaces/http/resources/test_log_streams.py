@@ -2,12 +2,18 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from db.states import JobStatus
+from db import agents
+from db.ids import AgentId
+from db.states import JobStatus, LogLevel
 from db.transactions import Store
+from provisioner.protocol import Agent, Resource
 from tests.surfaces.http.api_host import api_host
 from tests.surfaces.http.resources.fleet import Fleet
 from tests.surfaces.http.resources.readers import Reader, event_stream, websocket
@@ -204,3 +210,41 @@ async def test_a_websocket_is_refused_with_the_status_and_body_of_http(fleet: Fl
                 pass
         assert refused.value.response.status_code == status
         assert b"Resource not found" in (refused.value.response.body or b"")
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+async def test_no_websocket_opens_without_a_token(fleet: Fleet, token: str) -> None:
+    workspace = await fleet.create(fleet.ben)
+    version = workspace["latest_build"]["template_version_id"]
+    stranger = replace(fleet.ben, key=token)
+
+    for path in (
+        f"/workspacebuilds/{workspace['latest_build']['id']}/logs",
+        f"/templateversions/{version}/logs",
+        f"/workspaceagents/{workspace['id']}/logs",
+    ):
+        with pytest.raises(InvalidStatus) as refused:
+            async with websocket(fleet.api, stranger, path):
+                pass
+        assert refused.value.response.status_code == 401
+
+
+async def test_what_an_agent_writes_is_followed_until_another_build_replaces_it(fleet: Fleet) -> None:
+    machine = Resource(type="machine", name="dev", agents=(Agent(name="main"),))
+    workspace = await fleet.running(fleet.ben, resources=[machine])
+    agent_id = workspace["latest_build"]["resources"][0]["agents"][0]["id"]
+    store = fleet.api.store
+
+    async with (
+        asyncio.timeout(30),
+        websocket(fleet.api, fleet.ben, f"/workspaceagents/{agent_id}/logs") as followed,
+    ):
+        await store.write(agents.append_logs, AgentId(UUID(agent_id)), [(LogLevel.INFO, "hello")])
+        line = await followed.next()
+        assert (line["output"], line["level"]) == ("hello", "info")
+        rest = asyncio.create_task(followed.rest())
+        await fleet.ben.post(f"/workspaces/{workspace['id']}/builds", {"transition": "stop"})
+        await fleet.build_next()
+        fleet.scenario.store.clock.advance(timedelta(seconds=1))  # type: ignore[attr-defined]
+        assert await rest == []
+        assert followed.ended == [1000]
