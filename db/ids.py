@@ -20,6 +20,7 @@ ResourceId = NewType("ResourceId", UUID)
 AgentId = NewType("AgentId", UUID)
 ChatId = NewType("ChatId", UUID)
 AgentCallId = NewType("AgentCallId", UUID)
+TokenId = NewType("TokenId", UUID)
 
 
 def new_id() -> UUID:

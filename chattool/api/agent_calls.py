@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
-from uuid import UUID  # noqa: TC003 - FastAPI reads the annotations
+from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from chattool.api.caller import CallerOf
 from chattool.api.disconnect import until
+from chattool.api.services import ServicesOf
+from chattool.api.workspace_agents import visible
+from chattool.backend import Actor
+from chattool.identity import Caller
 from chattool.workspace_calls import (
     LONGEST_CALL,
     AgentAway,
@@ -20,14 +24,10 @@ from chattool.workspace_calls import (
     AgentCallFailed,
     AgentCallLost,
 )
+from db import workspaces
 from db.errors import RequestError
 from db.ids import AgentId
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from chattool.backend import Actor
-    from chattool.workspace_calls import AgentCalls
+from db.transactions import Connection
 
 _LONGEST_CALL_MS = round(LONGEST_CALL.total_seconds() * 1000)
 _CLIENT_CLOSED_REQUEST = 499
@@ -41,40 +41,48 @@ class WorkspaceCall(BaseModel):
     timeout_ms: Annotated[int, Field(ge=0, le=_LONGEST_CALL_MS)] = 30_000
 
 
-def agent_calls_router(
-    calls: AgentCalls,
-    actor: Callable[[Request], Awaitable[Actor]],
-    *,
-    closing: asyncio.Event | None = None,
-) -> APIRouter:
-    """The path, below the base path of the API. ``actor`` tells who calls, or raises.
+router = APIRouter(tags=["Agents"])
 
-    A client that leaves withdraws its call, and so does ``closing``. Failures answer ``message`` and
-    ``code``: 409 when the agent is away and nothing was done, 504 when the outcome is unknown, 422 when the
-    agent cannot do it (with its ``reason``), and the status of a ``RequestError``.
+
+async def caller_as_actor(caller: CallerOf, services: ServicesOf, agent: UUID) -> Actor:
+    """The caller with the rights in the organization of the agent's workspace.
+
+    Raises:
+        NotFound: there is no such agent, or the caller may not see it.
     """
-    router = APIRouter(prefix="/workspaceagents")
-    ending = closing or asyncio.Event()
+    return await services.store.read(_actor, caller, AgentId(agent))
 
-    @router.post("/{agent_id}/calls")
-    async def call_agent(agent_id: UUID, call: WorkspaceCall, request: Request) -> Response:
-        try:
-            work = calls.agent_call(
-                await actor(request),
-                AgentId(agent_id),
-                call.method,
-                call.request,
-                timeout=timedelta(milliseconds=call.timeout_ms),
-            )
-            answer = await until(request, ending, work)
-        except (AgentCallError, RequestError) as error:
-            return _failure(error)
-        if answer is None:
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
-        # By hand, because what a workspace answers may hold what UTF-8 cannot.
-        return Response(json.dumps({"result": answer}), media_type="application/json")
 
-    return router
+@router.post("/workspaceagents/{agent}/calls")
+async def call_agent(
+    actor: Annotated[Actor, Depends(caller_as_actor)],
+    services: ServicesOf,
+    agent: UUID,
+    call: WorkspaceCall,
+    request: Request,
+) -> Response:
+    """Let the agent do something in its workspace. A client that leaves withdraws its call.
+
+    Failures answer ``message`` and ``code``: 409 when the agent is away and nothing was done, 504 when the
+    outcome is unknown, 422 when the agent cannot do it (with its ``reason``).
+    """
+    work = services.backend.agent_call(
+        actor, AgentId(agent), call.method, call.request, timeout=timedelta(milliseconds=call.timeout_ms)
+    )
+    try:
+        answer = await until(request, services.stopping, work)
+    except (AgentCallError, RequestError) as error:
+        return _failure(error)
+    if answer is None:
+        return Response(status_code=_CLIENT_CLOSED_REQUEST)
+    # By hand, because what a workspace answers may hold what UTF-8 cannot.
+    return Response(json.dumps({"result": answer}), media_type="application/json")
+
+
+def _actor(conn: Connection, caller: Caller, agent_id: AgentId) -> Actor:
+    workspace_id = visible(conn, caller, agent_id).workspace_id
+    roles = caller.roles_in(workspaces.workspace(conn, workspace_id).organization_id)
+    return Actor(user_id=caller.user.id, roles=tuple(sorted(roles)))
 
 
 def _failure(error: AgentCallError | RequestError) -> Response:

@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from http.client import HTTPConnection
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
-from chattool.api.agent_calls import agent_calls_router
+from chattool.api import agent_calls
 from chattool.backend import Actor
 from chattool.workspace_calls import AgentAway, AgentCallFailed, AgentCallLost
 from db.errors import ChattoolError, NotFound, RequestError
@@ -68,7 +70,10 @@ async def port(calls: AnsweringCalls) -> AsyncIterator[int]:
         return OWNER
 
     app = FastAPI()
-    app.include_router(agent_calls_router(calls, actor), prefix="/api/v2")
+    app.state.services = SimpleNamespace(backend=calls, stopping=asyncio.Event())
+    app.dependency_overrides[agent_calls.caller_as_actor] = actor
+    app.add_exception_handler(RequestError, lambda _request, _error: JSONResponse({}, status_code=401))
+    app.include_router(agent_calls.router, prefix="/api/v2")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
