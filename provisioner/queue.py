@@ -19,7 +19,7 @@ from db.errors import JobCanceled, LeaseLost
 from db.states import JobType, ProvisionerType
 from db.tables import provisioner_jobs, workspace_builds
 from db.transactions import single_write
-from provisioner import tags
+from provisioner import tag_match, tags
 from provisioner.jobs import Beat, Claim, Fence
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _claim(provisioners: tuple[str, ...]) -> Update:
             PENDING,
             _jobs.organization_id == bindparam("organization"),
             _jobs.provisioner.in_([literal(name) for name in provisioners]),
-            tags.MATCHES,
+            tag_match.MATCHES,
         )
         .order_by(*CLAIM_ORDER)
         .limit(1)

@@ -21,8 +21,8 @@ from db.states import JobErrorCode, JobStatus, LogLevel, Transition
 from provisioner import build_plan, failures
 from provisioner.heartbeat import Heartbeat, Signals
 from provisioner.import_run import run_import
-from provisioner.joblogs import LogBuffer
 from provisioner.jobs import BuildWork, Outcome
+from provisioner.log_buffer import LogBuffer
 from quota import QuotaLockTimeout
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Runner:
 
     @asynccontextmanager
     async def _kept_alive(self) -> AsyncIterator[None]:
-        heartbeat = Heartbeat(self._client, self._claim.fence, self._signals)
+        heartbeat = Heartbeat(self._client, self._claim, self._signals)
         tasks = [asyncio.create_task(heartbeat.run()), asyncio.create_task(self._ship_logs())]
         try:
             yield

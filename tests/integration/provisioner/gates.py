@@ -10,11 +10,11 @@ from uuid import UUID
 from db.clock import Clock
 from db.ids import DaemonId, FileId, OrganizationId
 from db.transactions import Store
-from provisioner.client import StoreClient
 from provisioner.jobs import Beat, BuildWork, Claim, Fence, ImportWork, Line, Outcome
 from provisioner.protocol import ApplyResult, Checkpoint, LogSink, PlanResult, Request, unsaved
 from provisioner.provisioners.echo import EchoProvisioner
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreClient
 from quota import QuotaCommit
 
 T = TypeVar("T")
