@@ -73,7 +73,8 @@ class Daemon:
 
     async def run(self) -> None:
         """Register, then work until told to end."""
-        await self._client.register(self._offer)
+        if not await self._registered():
+            return
         tasks = [
             asyncio.create_task(self._refresh(), name="chattool-daemon-refresh"),
             asyncio.create_task(self._acquire(), name="chattool-daemon-acquire"),
@@ -88,6 +89,20 @@ class Daemon:
                     task.result()  # a mistake of ours ends the daemon, loudly
         finally:
             await self._end(tasks)
+
+    async def _registered(self) -> bool:
+        """Whether the daemon could register before it was told to end."""
+        registration = asyncio.ensure_future(self._client.register(self._offer))
+        ended = asyncio.ensure_future(self._ending.wait())
+        try:
+            await asyncio.wait({registration, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if registration.done():
+                registration.result()
+            return not self._ending.is_set()
+        finally:
+            for task in (registration, ended):
+                task.cancel()
+            await asyncio.gather(registration, ended, return_exceptions=True)
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         tasks[1].cancel()

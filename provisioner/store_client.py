@@ -119,7 +119,7 @@ class StoreClient:
 class StoreDaemonClient:
     """The ``DaemonClient`` of one daemon on the database itself.
 
-    Daemons of one process may share an ``acquirer``, which then has to be open; else each has its own.
+    Daemons of one process may share an ``acquirer``.
     """
 
     def __init__(
@@ -127,8 +127,7 @@ class StoreDaemonClient:
     ) -> None:
         self._jobs = jobs
         self._organization_id = organization_id
-        self._shared = acquirer
-        self._own = Acquirer(jobs.store.wakeups, jobs.clock, jobs.settings.acquire_poll)
+        self._acquirer = acquirer or Acquirer(jobs.store.wakeups, jobs.clock, jobs.settings.acquire_poll)
         self._domain: Domain | None = None
         self._daemon_id: DaemonId | None = None
 
@@ -150,11 +149,7 @@ class StoreDaemonClient:
 
     async def acquire(self) -> Claim:
         daemon_id, domain = self._registered()
-        asking = _Asking(self._jobs, daemon_id, domain)
-        if self._shared is not None:
-            return await self._shared.acquire(domain, asking)
-        with self._own.open():
-            return await self._own.acquire(domain, asking)
+        return await self._acquirer.acquire(domain, _Asking(self._jobs, daemon_id, domain))
 
     def _registered(self) -> tuple[DaemonId, Domain]:
         if self._daemon_id is None or self._domain is None:

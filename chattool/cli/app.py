@@ -15,6 +15,7 @@ from chattool.cli import (
     engine,
     errors,
     groups,
+    keys,
     migrate,
     quickstart,
     quota,
@@ -50,6 +51,7 @@ for name, group in (
     ("quota", quota.app),
     ("groups", groups.app),
     ("users", users.app),
+    ("keys", keys.app),
     ("engine", engine.app),
     ("errors", errors.app),
 ):
