@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_AGE = timedelta(milliseconds=250)
 MAX_LINES = 100
+BATCH_LINES = 1000
+"""At most so many are sent at once, however fast a provisioner writes."""
 LINE_LIMIT_BYTES = 64 * 1024
 JOB_LIMIT_BYTES = 1024 * 1024
 
@@ -79,8 +81,14 @@ class LogBuffer:
     async def flush(self) -> None:
         """Send what is buffered now."""
         lines = self.drain()
-        if lines:
-            await self._send(lines)
+        for start in range(0, len(lines), BATCH_LINES):
+            await self._send(lines[start : start + BATCH_LINES])
+
+    async def rest(self) -> list[Line]:
+        """The last lines, for the call that ends the job; what that could not take is sent before."""
+        if len(self._lines) > BATCH_LINES:
+            await self.flush()
+        return self.drain()
 
     def _add(self, source: LogSource, level: LogLevel, stage: str, output: str) -> None:
         if self._room < 0:

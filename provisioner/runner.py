@@ -295,7 +295,7 @@ class Runner:
             await self._finish(Outcome(status=JobStatus.CANCELED))
 
     async def _finish(self, outcome: Outcome) -> None:
-        lines = self.logs.drain()
+        lines = await self.logs.rest()
         fence = self._claim.fence
         try:
             await self._numbered(lambda number: self._client.finish(fence, number, outcome, lines))

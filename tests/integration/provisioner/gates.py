@@ -129,10 +129,16 @@ class MarkedEcho(EchoProvisioner):
         self.events: list[str] = []
         self.errors: dict[str, Exception] = {}
         self._begun: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._over: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def begun(self, phase: str) -> None:
         async with asyncio.timeout(GUARD_SECONDS):
             await self._begun[phase].wait()
+
+    async def over(self, phase: str) -> None:
+        """Wait until the phase has ended, in whatever way."""
+        async with asyncio.timeout(GUARD_SECONDS):
+            await self._over[phase].wait()
 
     async def plan(
         self, source: Path, request: Request, log: LogSink, interrupt: asyncio.Event
@@ -165,3 +171,4 @@ class MarkedEcho(EchoProvisioner):
             return answer
         finally:
             call.close()
+            self._over[phase].set()

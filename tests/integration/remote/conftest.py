@@ -10,7 +10,7 @@ import pytest
 
 from db import provisioner_keys
 from db.builds import topic
-from db.clock import SystemClock
+from db.clock import Clock, SystemClock
 from db.engine import open_store
 from db.records import Build
 from provisioner import tags
@@ -21,7 +21,7 @@ from provisioner.settings import ProvisionerSettings
 from tests.conformance.test_imports import EMPTY
 from tests.daemon_server import GUARD_SECONDS, daemon_server
 from tests.echo_templates import Step, costing
-from tests.integration.provisioner.gates import MarkedEcho
+from tests.integration.provisioner.gates import GatedClient, MarkedEcho
 from tests.scenario import Scenario
 from tests.stores import clock, database_url, sqlite_template
 
@@ -42,6 +42,8 @@ class Fleet:
     """A scenario with a server and remote daemons that really run."""
 
     scenario: Scenario
+    served: GatedClient
+    """What the server calls, with the test's gates."""
     url: str
     settings: ProvisionerSettings
     stack: AsyncExitStack
@@ -65,11 +67,14 @@ class Fleet:
             )
         )
 
-    async def client(self, key: str, *, url: str = "") -> HttpDaemonClient:
-        return HttpDaemonClient(await self.connection(key, url=url), self.settings, SystemClock())
+    async def client(self, key: str, *, url: str = "", clock: Clock | None = None) -> HttpDaemonClient:
+        connection = await self.connection(key, url=url)
+        return HttpDaemonClient(connection, self.settings, clock or SystemClock())
 
-    async def daemon(self, key: str = "", *, name: str = "remote", url: str = "", **tag: str) -> Daemon:
-        client = await self.client(key or await self.key(f"key of {name}"), url=url)
+    async def daemon(
+        self, key: str = "", *, name: str = "remote", url: str = "", clock: Clock | None = None, **tag: str
+    ) -> Daemon:
+        client = await self.client(key or await self.key(f"key of {name}"), url=url, clock=clock)
         daemon_tags = {**tags.UNTAGGED, **tag}
         daemon = Daemon(client, [self.echo], name=name, version="1", daemon_tags=daemon_tags)
         self.daemons.append(daemon)
@@ -110,9 +115,14 @@ async def fleet(database_url: str, provisioner_settings: ProvisionerSettings) ->
     """Daemons are started by the test and ended here; the ledger has to be right afterwards."""
     async with open_store(database_url, migrate=False) as store, AsyncExitStack() as stack:
         scenario = await Scenario.on(store, settings=provisioner_settings)
-        async with daemon_server(store, provisioner_settings) as url:
-            fleet = Fleet(scenario=scenario, url=url, settings=provisioner_settings, stack=stack)
+        served = GatedClient(store, provisioner_settings)
+        async with daemon_server(store, jobs=served) as url:
+            fleet = Fleet(
+                scenario=scenario, served=served, url=url, settings=provisioner_settings, stack=stack
+            )
             yield fleet
+            for gate in served.gates.values():
+                gate.open()
             for daemon in fleet.daemons:
                 daemon.cancel()
             async with asyncio.timeout(GUARD_SECONDS):

@@ -104,3 +104,19 @@ async def test_a_line_knows_its_stage_and_source() -> None:
         "Planning infrastructure",
     )
     assert (second.source, second.stage, second.level) == (LogSource.PROVISIONER, "its own", LogLevel.WARN)
+
+
+async def test_a_flood_is_sent_in_batches_and_leaves_one_for_the_end() -> None:
+    sent: list[int] = []
+
+    async def send(lines: Sequence[Line]) -> None:
+        sent.append(len(lines))
+
+    buffer = LogBuffer(FakeClock(), send)
+    for _ in range(2 * log_buffer.BATCH_LINES + 1):
+        buffer.provisioner(LogLevel.INFO, "x")
+
+    assert await buffer.rest() == []
+    assert sent == [log_buffer.BATCH_LINES, log_buffer.BATCH_LINES, 1]
+    buffer.provisioner(LogLevel.INFO, "the last")
+    assert [line.output for line in await buffer.rest()] == ["the last"]
