@@ -43,7 +43,7 @@ class HttpConnection:
         self, url: str, key: str, *, most_calls: int, call_timeout: timedelta, ca_file: Path | None = None
     ) -> None:
         """Raises ``OSError`` when ``ca_file`` cannot be read, ``ValueError`` when the URL is none."""
-        self.url = _checked(url)
+        self.url = server_url(url)
         self.daemon_id: DaemonId | None = None
         self._timeout = call_timeout
         self._client = httpx.AsyncClient(
@@ -171,8 +171,12 @@ class HttpConnection:
 _BY_CODE = {error.code: error for error in (JobCanceled, LeaseLost, StoreBusy)}
 
 
-def _checked(url: str) -> str:
-    """The URL of the server without a slash at its end."""
+def server_url(url: str) -> str:
+    """The URL of a server, without a slash at its end.
+
+    Raises:
+        ValueError: it is none; the text says what one is like.
+    """
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:

@@ -56,12 +56,23 @@ def daemon(
         ),
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option(help="File that holds the key for the server.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="File that holds the key for the server.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            show_default=False,
+        ),
     ] = None,
     ca_file: Annotated[
         Path | None,
         typer.Option(
-            help="Certificate authorities to trust for the server, as PEM.", show_default="the system's"
+            help="Certificate authorities to trust for the server, as PEM.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            show_default="the system's",
         ),
     ] = None,
 ) -> int:
@@ -95,7 +106,7 @@ def daemon(
 
             return asyncio.run(
                 run_remote_daemon(
-                    options.url or "",
+                    _server(options.url or ""),
                     _secret(key, key_file),
                     workspaces=workspaces or options.home / "workspaces",
                     name=name,
@@ -121,6 +132,15 @@ def daemon(
 
 def _is_server(url: str | None) -> bool:
     return (url or "").partition("://")[0] in {"http", "https"}
+
+
+def _server(url: str) -> str:
+    from provisioner.http_connection import server_url
+
+    try:
+        return server_url(url)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
 
 
 def _check_database(options: Options, key_file: Path | None, ca_file: Path | None) -> None:

@@ -14,7 +14,6 @@ from db.engine import open_store
 from db.records import Build
 from db.states import BuildStatus, JobStatus
 from provisioner.settings import ProvisionerSettings
-from tests.daemon_server import daemon_server
 from tests.echo_templates import AGENT, COMPLETE, Step
 from tests.faults.conftest import Child, Start
 from tests.faults.remote import SHORT
@@ -137,17 +136,17 @@ async def scenario(database_url: str) -> AsyncIterator[Scenario]:
 @pytest.mark.requirement("P1")
 @pytest.mark.requirement("P2")
 @pytest.mark.parametrize(
-    "place",
+    ("database_url", "place"),
     [
-        "claim",
-        "claim answered",
-        "archive",
-        "append_logs answered",
-        "commit_quota",
-        "commit_quota answered",
-        "finish",
-        "finish answered",
+        ("sqlite", "claim answered"),
+        ("sqlite", "append_logs answered"),
+        ("sqlite", "commit_quota"),
+        ("sqlite", "finish"),
+        ("sqlite", "finish answered"),
+        ("postgres", "claim answered"),
+        ("postgres", "commit_quota answered"),
     ],
+    indirect=["database_url"],
 )
 async def test_a_server_that_was_killed_and_came_back_has_lost_no_build_and_runs_none_twice(
     scenario: Scenario, database_url: str, start: Start, place: str
@@ -206,8 +205,6 @@ async def test_a_remote_daemon_ends_when_its_key_is_revoked(fleet: Fleet, start:
     await daemon.complained("action=ready")
 
     await fleet.scenario.store.write(provisioner_keys.revoke, fleet.scenario.organization_id, "key of first")
-    async with daemon_server(fleet.scenario.store):
-        pass
     await fleet.playing(10)
 
     await daemon.complained("refuses")

@@ -27,6 +27,8 @@ from tests.stores import clock, database_url, sqlite_template
 
 __all__ = ["clock", "database_url", "sqlite_template"]
 
+#: Some tests start processes in the middle of a build.
+BUILD_GUARD_SECONDS = 40
 QUICK = ProvisionerSettings(
     job_lease=timedelta(seconds=3),
     heartbeat_interval=timedelta(milliseconds=500),
@@ -96,7 +98,7 @@ class Fleet:
     async def until(self, build: Build, reached: Callable[[Build], bool]) -> Build:
         """The build as soon as it is so."""
         with self.scenario.store.wakeups.subscribe(topic(build.id)) as changes:
-            async with asyncio.timeout(GUARD_SECONDS):
+            async with asyncio.timeout(BUILD_GUARD_SECONDS):
                 while not reached(found := await self.scenario.build(build.id)):
                     await changes.wait(timedelta(seconds=1))
         return found
