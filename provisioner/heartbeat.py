@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from db.errors import LeaseLost, StoreError
+from db.errors import ChattoolError, LeaseLost
 from provisioner import failures
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Heartbeat:
             beat = await self._client.heartbeat(self._fence)
         except LeaseLost:
             self._signals.lose()
-        except StoreError as error:
+        except ChattoolError as error:
             log.warning(
                 "could not renew the lease: %s",
                 error,

@@ -82,7 +82,7 @@ class HttpJobClient:
         return Beat(canceled=answer.canceled, lease=timedelta(milliseconds=answer.lease_ms))
 
     async def append_logs(self, fence: Fence, number: int, lines: Sequence[Line]) -> None:
-        message = wire.Logs(attempt=fence.attempt, number=number, lines=list(lines))
+        message = wire.Logs(attempt=fence.attempt, number=number, lines=list(lines), sent_at=self.clock.now())
         await self._connection.tell(_path(fence, "logs"), message)
 
     async def commit_quota(
@@ -111,7 +111,13 @@ class HttpJobClient:
         return (await self._asked(wire.Released, fence, "release", _fenced(fence))).released
 
     async def finish(self, fence: Fence, number: int, outcome: Outcome, lines: Sequence[Line]) -> None:
-        message = wire.Finish(attempt=fence.attempt, number=number, outcome=outcome, lines=list(lines))
+        message = wire.Finish(
+            attempt=fence.attempt,
+            number=number,
+            outcome=outcome,
+            lines=list(lines),
+            sent_at=self.clock.now(),
+        )
         await self._connection.tell(_path(fence, "finish"), message)
 
     @contextmanager

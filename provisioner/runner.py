@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreError, StoreUnavailable
+from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobErrorCode, JobStatus, LogLevel, Transition
 from provisioner import build_plan, failures
 from provisioner.heartbeat import Heartbeat, Signals
@@ -239,7 +239,7 @@ class Runner:
             await self._client.heartbeat(self._claim.fence, state)
         except LeaseLost:
             self._signals.lose()
-        except StoreError as error:
+        except ChattoolError as error:
             log.warning("could not keep a checkpoint: %s", error, extra=self._keys("checkpoint"))
 
     def _with_state(self, outcome: Outcome | None) -> Outcome | None:
@@ -295,9 +295,9 @@ class Runner:
             await self._finish(Outcome(status=JobStatus.CANCELED))
 
     async def _finish(self, outcome: Outcome) -> None:
-        lines = await self.logs.rest()
         fence = self._claim.fence
         try:
+            lines = await self.logs.rest()
             await self._numbered(lambda number: self._client.finish(fence, number, outcome, lines))
         except (LeaseLost, StoreBusy, StoreUnavailable):
             raise

@@ -6,11 +6,12 @@ them and their bounds. Bytes are base64, durations within records are seconds.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from db.ids import DaemonId
 from db.states import ProvisionerType
@@ -128,10 +129,20 @@ class CancelAnswer(Answer):
     canceled: bool
 
 
-class Logs(Numbered):
-    """Lines for the job's log."""
+class WithLines(Numbered):
+    """A call that brings lines for the job's log."""
 
-    lines: Annotated[list[Line], Field(max_length=LINES_LIMIT)]
+    lines: Annotated[list[Line], Field(max_length=LINES_LIMIT)] = []
+    sent_at: AwareDatetime
+    """By the clock that dated the lines, which may be wrong: only how old they are counts."""
+
+    def lines_at(self, now: datetime) -> list[Line]:
+        """The lines, dated by the clock of whoever received them ``now``."""
+        return [replace(line, created_at=now - (self.sent_at - line.created_at)) for line in self.lines]
+
+
+class Logs(WithLines):
+    """Lines for the job's log."""
 
 
 class Cost(Numbered):
@@ -154,11 +165,10 @@ class Released(Answer):
     released: bool
 
 
-class Finish(Numbered):
+class Finish(WithLines):
     """How the job ends."""
 
     outcome: Outcome
-    lines: Annotated[list[Line], Field(max_length=LINES_LIMIT)] = []
 
 
 class Refusal(Answer):

@@ -188,7 +188,7 @@ async def _cancel_wait(request: Request, job_id: UUID, service: ServiceOf, daemo
 
 async def _append_logs(request: Request, job_id: UUID, service: ServiceOf, daemon: Caller) -> Response:
     fence, body = await _fenced(request, job_id, daemon, wire.Logs)
-    await service.jobs.append_logs(fence, body.number, body.lines)
+    await service.jobs.append_logs(fence, body.number, body.lines_at(service.jobs.clock.now()))
     return _answer(None)
 
 
@@ -213,7 +213,7 @@ async def _release(request: Request, job_id: UUID, service: ServiceOf, daemon: C
 
 async def _finish(request: Request, job_id: UUID, service: ServiceOf, daemon: Caller) -> Response:
     fence, body = await _fenced(request, job_id, daemon, wire.Finish)
-    await service.jobs.finish(fence, body.number, body.outcome, body.lines)
+    await service.jobs.finish(fence, body.number, body.outcome, body.lines_at(service.jobs.clock.now()))
     return _answer(None)
 
 

@@ -112,7 +112,7 @@ def daemon(
                     name=name,
                     daemon_tags=daemon_tags,
                     settings=settings,
-                    ca_file=ca_file,
+                    ca_file=ca_file and ca_file.absolute(),  # agents read it, too, and run elsewhere
                 )
             )
         from chattool.daemon_process import run_daemon

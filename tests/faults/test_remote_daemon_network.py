@@ -185,6 +185,8 @@ async def test_a_daemon_whose_clock_is_wrong_by_an_hour_builds_like_any_other(
 
     async with reaped(fleet):
         await applied_once(fleet, build)
+    dates = [line.created_at for line in await fleet.scenario.logs(build.job.id)]
+    assert all(abs(date - SystemClock().now()) < timedelta(minutes=30) for date in dates)
 
 
 @pytest.mark.requirement("P7")

@@ -1,11 +1,14 @@
 """A daemon that knows only the server's URL and a key."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
+from db.errors import NotFound, RequestError, StoreBusy, StoreUnavailable
 from db.states import BuildStatus, JobErrorCode, JobStatus
 from provisioner.queue import cancel_topic
+from quota import QuotaLockTimeout
 from tests.daemon_server import GUARD_SECONDS
 from tests.echo_templates import AGENT, COMPLETE, Step, costing
 from tests.integration.remote.conftest import Fleet
@@ -81,3 +84,51 @@ async def test_a_cancel_reaches_a_remote_provisioner(fleet: Fleet) -> None:
 
     assert (await fleet.ended(build)).status is BuildStatus.CANCELED
     assert fleet.echo.events == ["plan"]
+
+
+async def test_a_busy_database_behind_the_server_is_asked_again(fleet: Fleet) -> None:
+    build = await fleet.playing(10)
+    for call in ("claim", "append_logs", "commit_quota", "heartbeat"):
+        fleet.served.faults[call] += [StoreBusy("busy"), StoreUnavailable("away")]
+    for call in ("claim answered", "finish answered"):
+        fleet.served.faults[call].append(StoreUnavailable("the answer is lost"))
+    await fleet.daemon()
+
+    done = await fleet.ended(build)
+
+    assert (done.status, done.job.attempt) == (BuildStatus.RUNNING, 1)
+    assert fleet.echo.events == ["plan", "apply"]
+
+
+@pytest.mark.requirement("quota-lock-timeout-is-no-refusal")
+async def test_a_quota_lock_that_is_held_for_too_long_is_no_refusal_over_http_either(fleet: Fleet) -> None:
+    build = await fleet.playing(10)
+    fleet.served.faults["commit_quota"].append(QuotaLockTimeout(timedelta(seconds=30)))
+    await fleet.daemon()
+
+    failed = await fleet.ended(build)
+
+    assert (failed.status, failed.job.error_code, failed.job.retryable) == (BuildStatus.FAILED, None, True)
+
+
+async def test_a_heartbeat_that_is_refused_once_is_followed_by_others(fleet: Fleet) -> None:
+    build = await fleet.playing(10)
+    fleet.served.faults["heartbeat"].append(RequestError(413, "too large"))
+    finish, beat = fleet.served.gate("finish"), fleet.served.gate("heartbeat answered")
+    await fleet.daemon()
+    await finish.reached()
+    await beat.reached()
+
+    assert not fleet.served.faults["heartbeat"]
+    beat.open()
+    finish.open()
+
+    assert (await fleet.ended(build)).status is BuildStatus.RUNNING
+
+
+async def test_a_template_without_its_workspace_fails_with_the_servers_text(fleet: Fleet) -> None:
+    build = await fleet.playing(10)
+    fleet.served.faults["work"].append(NotFound("get workspace: it is gone"))
+    await fleet.daemon()
+
+    assert (await fleet.ended(build)).job.error == "get workspace: it is gone"
