@@ -107,22 +107,25 @@ class RemoteDaemons:
         provisioners: frozenset[str],
         daemon_tags: Mapping[str, str],
     ) -> DaemonId:
-        """The id of the key's daemon of that name.
+        """The id of the key's daemon of that name, which has all tags of its key, or those that it names.
 
         Raises:
             RequestError: 403, the key does not allow one of the tags; 409, the name belongs to another key.
         """
         allowed = {**tags.UNTAGGED, **holder.key_tags}
-        for key, value in daemon_tags.items():
+        wanted = {key: value for key, value in daemon_tags.items() if tags.UNTAGGED.get(key) != value}
+        for key, value in wanted.items():
             if allowed.get(key) != value:
                 raise RequestError(403, f"the daemon's key does not allow the tag {key}={value}")
+        if wanted:
+            allowed = {**{key: allowed[key] for key in tags.UNTAGGED}, **wanted}
         return await self._store.write(
             daemons.register,
             organization_id=holder.organization_id,
             name=name,
             version=version,
             provisioners=sorted(provisioners),
-            daemon_tags={**tags.UNTAGGED, **daemon_tags} if daemon_tags else allowed,
+            daemon_tags=allowed,
             key_id=holder.key_id,
         )
 

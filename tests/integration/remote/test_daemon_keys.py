@@ -13,7 +13,7 @@ from db import provisioner_keys
 from db.errors import LeaseLost, NotFound, RequestError
 from db.ids import new_id
 from db.states import JobStatus, ProvisionerType
-from provisioner import tags, wire
+from provisioner import daemons, tags, wire
 from provisioner.client import Offer
 from provisioner.errors import DaemonRefused
 from provisioner.http_client import HttpDaemonClient
@@ -151,6 +151,27 @@ async def test_a_key_allows_only_its_own_tags(fleet: Fleet) -> None:
         await registered(fleet, "eager", key, room="cellar")
 
     await registered(fleet, "modest", key, gpu="yes")
+
+
+@pytest.mark.parametrize(
+    ("key_tags", "named", "registered_tags"),
+    [
+        ({}, {}, tags.UNTAGGED),
+        ({"gpu": "yes", "room": "1"}, {}, {**tags.UNTAGGED, "gpu": "yes", "room": "1"}),
+        ({"gpu": "yes", "room": "1"}, {"room": "1"}, {**tags.UNTAGGED, "room": "1"}),
+        ({"scope": "user", "owner": "x"}, {}, {"scope": "user", "owner": "x"}),
+        ({"scope": "user", "owner": "x", "a": "b"}, {"a": "b"}, {"scope": "user", "owner": "x", "a": "b"}),
+    ],
+    ids=["untagged", "all", "one", "user", "user-one"],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_daemon_has_the_tags_that_it_names_or_all_of_its_key(
+    fleet: Fleet, key_tags: dict[str, str], named: dict[str, str], registered_tags: dict[str, str]
+) -> None:
+    await registered(fleet, "daemon", await fleet.key("key", **key_tags), **named)
+
+    known = await fleet.scenario.store.read(daemons.listed, fleet.scenario.organization_id)
+    assert [each.tags for each in known if each.name == "daemon"] == [registered_tags]
 
 
 async def test_the_name_of_a_daemon_belongs_to_its_key_until_that_is_revoked(fleet: Fleet) -> None:
