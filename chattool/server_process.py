@@ -13,7 +13,7 @@ from chattool.api.app import create_app
 from chattool.api.listener import bound
 from chattool.api.services import Services
 from chattool.api.serving import serving
-from chattool.daemon_process import EndSignals
+from chattool.end_signals import EndSignals
 from chattool.engine.agents import StoreAgents
 from chattool.engine.backend import EngineBackend
 from chattool.engine.chats import StoreChats
@@ -24,7 +24,9 @@ from chattool.settings import ToolSettings
 from chattool.setup_code import VARIABLE, SetupCode
 from db import accounts, users
 from db.engine import open_store
+from provisioner.remote_daemons import RemoteDaemons
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,6 +137,7 @@ def _metrics() -> Metrics | None:
 
 
 def _services(store: Store, settings: ServerSettings, external_url: str, metrics: Metrics | None) -> Services:
+    stopping = asyncio.Event()
     return Services(
         store=store,
         backend=EngineBackend(
@@ -142,7 +145,8 @@ def _services(store: Store, settings: ServerSettings, external_url: str, metrics
         ),
         chats=StoreChats(store),
         agents=StoreAgents(store),
-        stopping=asyncio.Event(),
+        remote_daemons=RemoteDaemons(StoreClient(store, settings.provisioner), stopping=stopping),
+        stopping=stopping,
         provisioner_settings=settings.provisioner,
         tool_settings=settings.tools,
         external_url=external_url,

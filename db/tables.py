@@ -242,7 +242,32 @@ provisioner_daemons = Table(
     _json("tags", "{}"),
     _created(),
     _at("last_seen_at", nullable=False),
+    # Of a remote daemon. No foreign key: keys are revoked and never deleted.
+    Column("key_id", Id),
     UniqueConstraint("organization_id", "name"),
+)
+
+provisioner_keys = Table(
+    "provisioner_keys",
+    metadata,
+    _id(),
+    _ref("organization_id", "organizations"),
+    _name(),
+    _json("tags", "{}"),
+    Column("digest", Text, nullable=False),
+    _created(),
+    _at("revoked_at"),
+    UniqueConstraint("digest"),
+)
+_keys = provisioner_keys.c
+_is_valid = _keys.revoked_at.is_(None)
+Index(
+    "uq_provisioner_keys_name",
+    _keys.organization_id,
+    _keys.name,
+    unique=True,
+    sqlite_where=_is_valid,
+    postgresql_where=_is_valid,
 )
 
 templates = Table(

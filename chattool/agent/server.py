@@ -21,6 +21,7 @@ from db.errors import ChattoolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
     from chattool.agent.settings import AgentSettings
     from db.clock import Clock
@@ -143,8 +144,7 @@ class _Attempt:
         connection: http.client.HTTPConnection | None = None
         try:
             url = urlsplit(self._settings.current_url())
-            factory = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-            connection = factory(url.hostname or "", url.port, timeout=CALL_TIMEOUT.total_seconds())
+            connection = self._connection(url)
             connection.connect()
             connection.sock.settimeout((CALL_TIMEOUT + self._wait).total_seconds())
             self._socket = connection.sock
@@ -173,6 +173,15 @@ class _Attempt:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _connection(self, url: SplitResult) -> http.client.HTTPConnection:
+        host, seconds = url.hostname or "", CALL_TIMEOUT.total_seconds()
+        if url.scheme != "https":
+            return http.client.HTTPConnection(host, url.port, timeout=seconds)
+        import ssl  # noqa: PLC0415 - slow to import, and most agents report to this machine
+
+        context = ssl.create_default_context(cafile=self._settings.ca_file)
+        return http.client.HTTPSConnection(host, url.port, timeout=seconds, context=context)
 
 
 def _answer(status: int, content: bytes) -> Mapping[str, object]:

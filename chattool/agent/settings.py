@@ -33,6 +33,8 @@ class AgentSettings:
     """Holds the address in force, for servers whose port changes; read before every call."""
     directory: Path
     """Where scripts run."""
+    ca_file: Path | None = None
+    """Certificate authorities to trust instead of the system's."""
 
     def current_url(self) -> str:
         """Where the server is now."""
@@ -53,12 +55,14 @@ def settings_from(environment: Mapping[str, str]) -> AgentSettings:
         AgentMisconfigured: the token or the server is missing.
     """
     url_file = environment.get("CHATTOOL_SERVER_URL_FILE")
+    ca_file = environment.get("CHATTOOL_SERVER_CA_FILE")
     settings = AgentSettings(
         token=environment.get(TOKEN_VARIABLE, ""),
         name=environment.get("CHATTOOL_AGENT_NAME", "main"),
         server_url=environment.get("CHATTOOL_SERVER_URL", ""),
         server_url_file=Path(url_file) if url_file else None,
         directory=Path(environment.get("CHATTOOL_WORKSPACE_DIRECTORY") or Path.cwd()),
+        ca_file=Path(ca_file) if ca_file else None,
     )
     if not settings.token:
         raise AgentMisconfigured(f"{TOKEN_VARIABLE} is not set")

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 
 from chattool.api import (
     agents,
+    daemon_keys,
+    daemons,
     errors,
     first_user,
     groups,
@@ -22,6 +24,7 @@ from chattool.api import (
 )
 from chattool.api.body_limit import BodyLimit
 from chattool.api.observation import Observed
+from provisioner import wire
 from provisioner.archive import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -31,7 +34,10 @@ BASE = "/api/v2"
 EXPERIMENTAL_BASE = "/api/experimental"
 BODY_LIMIT_BYTES = 1 << 20
 #: Paths whose bodies may be larger.
-LARGER_BODIES = {f"{BASE}/files": DEFAULT_LIMITS.total_bytes}
+LARGER_BODIES = {
+    f"{BASE}/files": DEFAULT_LIMITS.total_bytes,
+    f"{BASE}{wire.BASE}/": wire.BODY_LIMIT_BYTES,
+}
 _ROUTERS = (
     health.router,
     first_user.router,
@@ -40,6 +46,8 @@ _ROUTERS = (
     organizations.router,
     groups.router,
     quota.router,
+    daemon_keys.router,
+    daemons.router,
 )
 
 
@@ -69,6 +77,7 @@ def create_app(services: Services) -> FastAPI:
     app = described_app()
     app.state.services = services
     app.state.agents = services.agents
+    app.state.remote_daemons = services.remote_daemons
     app.state.closing = services.stopping
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, larger=LARGER_BODIES)
     app.add_middleware(Observed, services=services)  # the outermost

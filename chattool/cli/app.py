@@ -15,6 +15,7 @@ from chattool.cli import (
     engine,
     errors,
     groups,
+    keys,
     migrate,
     quickstart,
     quota,
@@ -55,6 +56,7 @@ for name, group in (
     ("users", users.app),
     ("tokens", tokens.app),
     ("secrets", secrets.app),
+    ("keys", keys.app),
     ("engine", engine.app),
     ("errors", errors.app),
 ):
