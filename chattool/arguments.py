@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -116,14 +116,15 @@ def _parameter_value(value: object) -> str:
 
 
 Name = Annotated[str, BeforeValidator(_name)]
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(json_schema_extra={"minimum": 0})]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 # The values are the template's business, so they are not trimmed.
 _Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 Parameters = Annotated[dict[str, _Verbatim], BeforeValidator(_parameters)]
 
 
-_WAIT = "How many seconds to wait in all for {}. 0: do not wait. Left out: until it is done."
+# What it means to leave it out differs from surface to surface; ``schemas`` adds it.
+_WAIT = "How many seconds to wait in all for {}. 0: do not wait."
 
 
 class CreateWorkspaceArgs(ToolArgs):
@@ -169,7 +170,11 @@ def parsed(model: type[A], given: Mapping[str, object] | str | None) -> A:
     Raises:
         ToolInputError: one sentence per problem, without the values that were given.
     """
-    fields = {name: value for name, value in _object(given).items() if value is not None}
+    fields = {
+        name: _list_from_text(model, name, value)
+        for name, value in _object(given).items()
+        if value is not None
+    }
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -228,6 +233,18 @@ def _object(given: Mapping[str, object] | str | None) -> Mapping[str, object]:
     if not isinstance(given, Mapping):
         raise ToolInputError("the arguments must be one JSON object")
     return given
+
+
+def _list_from_text(model: type[ToolArgs], name: str, value: object) -> object:
+    """The value; where a list is expected, what JSON text of one says, as some hosts send it."""
+    field = model.model_fields.get(name)
+    if field is None or not isinstance(value, str):
+        return value
+    kinds = {get_origin(kind) for kind in (field.annotation, *get_args(field.annotation))}
+    try:
+        return json.loads(value) if kinds & {list, tuple} else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def _sentence(problem: ErrorDetails) -> str:

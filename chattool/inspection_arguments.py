@@ -36,7 +36,7 @@ class BuildLogsArgs(ToolArgs):
 class AgentLogsArgs(ToolArgs):
     """Arguments of ``get_workspace_agent_logs``."""
 
-    agent_id: str = Field(description="Id of the workspace agent.")
+    agent_id: str = Field(description="Id of the workspace agent, as workspace_status gives it.")
     after_id: WholeNumber = Field(default=0, description=_AFTER)
 
 

@@ -187,7 +187,7 @@ class TemplateFilesResult(Result):
     """The files of a template version; ``truncated`` when there are more."""
 
     files: tuple[FileItem, ...]
-    truncated: Literal[True] | None = None
+    truncated: bool | None = None
 
 
 class TemplateFileResult(Result):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from db.states import Transition
 
@@ -133,7 +133,10 @@ class QuotaFigures(Result):
 class QuotaErrorResult(Result):
     """A build was refused because the owner's quota is full."""
 
-    error_code: Literal["INSUFFICIENT_QUOTA"] = "INSUFFICIENT_QUOTA"
+    # In a schema it is the same text as the code of any other failure.
+    error_code: Annotated[Literal["INSUFFICIENT_QUOTA"], WithJsonSchema({"type": "string"})] = (
+        "INSUFFICIENT_QUOTA"
+    )
     error: str
     title: str
     message: str

@@ -16,6 +16,7 @@ from chattool import (
     list_templates,
     read_template,
     results,
+    schemas,
     start_workspace,
     stop_workspace,
     template_files,
@@ -23,6 +24,7 @@ from chattool import (
     workspace_quota,
 )
 from chattool.arguments import ToolArgs
+from chattool.envelope import LONGEST_TEXT, enveloped
 from chattool.results import Result, ToolResponse
 from db.errors import ToolInputError
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from chattool.context import Progress, ToolContext
+    from chattool.envelope import Envelope
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,8 @@ class Tool(Generic[A]):
     results: tuple[type[Result], ...]
     annotations: Annotations
     handler: Callable[[ToolContext, A], Awaitable[ToolResponse]]
+    longest_text: int = LONGEST_TEXT
+    """How many bytes of an answer a model gets to read."""
 
     async def call(self, context: ToolContext, given: Mapping[str, object] | str | None) -> ToolResponse:
         """The tool's answer; arguments that cannot be read are a text error."""
@@ -72,6 +77,9 @@ class Tool(Generic[A]):
 
 _READS = Annotations(read_only=True, destructive=False, idempotent=True, open_world=False)
 _MAKES_BUILDS = Annotations(read_only=False, destructive=False, idempotent=True, open_world=True)
+
+# Pages of a log, and a file in one piece.
+_LONG_TEXT = 2 * LONGEST_TEXT
 
 # The arguments differ from tool to tool, so the registry cannot name them.
 TOOLS: tuple[Tool[Any], ...] = (
@@ -151,6 +159,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         results=(inspection_results.BuildLogsResult,),
         annotations=_READS,
         handler=workspace_logs.get_workspace_build_logs,
+        longest_text=_LONG_TEXT,
     ),
     Tool(
         name="get_workspace_agent_logs",
@@ -160,6 +169,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         results=(inspection_results.AgentLogsResult,),
         annotations=_READS,
         handler=workspace_logs.get_workspace_agent_logs,
+        longest_text=_LONG_TEXT,
     ),
     Tool(
         name="get_template_version_files",
@@ -172,6 +182,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         ),
         annotations=_READS,
         handler=template_files.get_template_version_files,
+        longest_text=_LONG_TEXT,
     ),
 )
 
@@ -191,6 +202,19 @@ class Toolset:
             raise ValueError("two tools have the same name")
         if bad := [name for name in self._by_name if not _NAME.fullmatch(name)]:
             raise ValueError(f"not a tool name: {bad[0]!r}")
+
+    def schemas(self, *, strict: bool = False) -> list[dict[str, Any]]:
+        """``name``, ``description`` and ``parameters`` of each tool, to be given to a model.
+
+        ``strict`` is for providers that hold the model to the schema; see ``chattool.schemas.render``.
+        """
+        return schemas.described(self.tools, strict=strict)
+
+    def envelope(self, name: str, response: ToolResponse, *, chat_id: str | None = None) -> Envelope:
+        """The answer of the tool ``name`` as a model is to read it."""
+        tool = self._by_name.get(name)
+        limit = LONGEST_TEXT if tool is None else tool.longest_text
+        return enveloped(response, chat_id=chat_id, longest_text=limit)
 
     async def dispatch(
         self,
