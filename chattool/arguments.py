@@ -161,6 +161,18 @@ class StopWorkspaceArgs(ToolArgs):
     )
 
 
+class WaitForWorkspaceArgs(ToolArgs):
+    """Arguments of ``wait_for_workspace``."""
+
+    build_id: str | None = Field(
+        default=None,
+        description="Id of the build, as an earlier answer gave it. Left out: the workspace's newest build.",
+    )
+    wait_seconds: Seconds | None = Field(
+        default=None, description=_WAIT.format("the build to end and the workspace to be usable")
+    )
+
+
 A = TypeVar("A", bound=ToolArgs)
 
 

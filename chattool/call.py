@@ -41,7 +41,7 @@ class Call:
         self.backend = context.backend
         self.chats = context.chats
         self.clock = context.backend.clock
-        self.progress = PhaseProgress(context.on_progress)
+        self.progress = PhaseProgress(context.on_progress, self.clock)
         self.waits = wait is None or wait > _ZERO
         started = self.clock.monotonic()
         self._build_deadline = started + self.settings.build_wait_limit
@@ -103,10 +103,11 @@ class Call:
         """The build, once it has succeeded; raises as ``wait_for_build`` does."""
         if not self.waits:
             raise WorkspaceBuildTimeout(build_id=build_id)
-        return await wait_for_build(
-            self.backend,
-            build_id,
-            timeout=self.left_for_builds,
-            on_progress=self.progress.build,
-            settings=self.settings,
-        )
+        async with self.progress.following(self.backend, build_id):
+            return await wait_for_build(
+                self.backend,
+                build_id,
+                timeout=self.left_for_builds,
+                on_progress=self.progress.build,
+                settings=self.settings,
+            )

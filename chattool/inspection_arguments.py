@@ -22,6 +22,10 @@ class ReadTemplateArgs(ToolArgs):
     template_id: str = Field(description="Id of the template, as list_templates gives it.")
 
 
+class WorkspaceStatusArgs(ToolArgs):
+    """``workspace_status`` takes no arguments."""
+
+
 class WorkspaceQuotaArgs(ToolArgs):
     """``get_workspace_quota`` takes no arguments."""
 

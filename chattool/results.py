@@ -122,6 +122,30 @@ class StopWorkspaceResult(Result):
     message: str | None = None
 
 
+class WaitStatus(StrEnum):
+    """What a workspace was found to be after waiting for it."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+    BUILDING = "building"
+
+
+class WaitForWorkspaceResult(Result):
+    """``wait_for_workspace`` saw the build succeed, or go on."""
+
+    status: WaitStatus
+    workspace_id: UUID
+    workspace_name: str
+    build_id: UUID
+    transition: Transition | None = None
+    message: str
+    agent_status: AgentStatus | None = None
+    agent_error: str | None = None
+    startup_scripts: StartupScripts | None = None
+    lifecycle_state: str | None = None
+
+
 class QuotaFigures(Result):
     """Credits. ``cost`` is what the refused build asked for, where known."""
 

@@ -20,8 +20,10 @@ from chattool import (
     start_workspace,
     stop_workspace,
     template_files,
+    wait_for_workspace,
     workspace_logs,
     workspace_quota,
+    workspace_status,
 )
 from chattool.arguments import ToolArgs
 from chattool.envelope import LONGEST_TEXT, enveloped
@@ -141,6 +143,28 @@ TOOLS: tuple[Tool[Any], ...] = (
         ),
         annotations=_MAKES_BUILDS,
         handler=stop_workspace.stop_workspace,
+    ),
+    Tool(
+        name="wait_for_workspace",
+        title=wait_for_workspace.TITLE,
+        description=wait_for_workspace.DESCRIPTION,
+        args=arguments.WaitForWorkspaceArgs,
+        results=(
+            results.WaitForWorkspaceResult,
+            results.QuotaErrorResult,
+            results.BuildFailureResult,
+        ),
+        annotations=_READS,
+        handler=wait_for_workspace.wait_for_workspace,
+    ),
+    Tool(
+        name="workspace_status",
+        title=workspace_status.TITLE,
+        description=workspace_status.DESCRIPTION,
+        args=inspection_arguments.WorkspaceStatusArgs,
+        results=(inspection_results.WorkspaceStatusResult,),
+        annotations=_READS,
+        handler=workspace_status.workspace_status,
     ),
     Tool(
         name="get_workspace_quota",
