@@ -24,7 +24,7 @@ _READ_PAUSES = (timedelta(milliseconds=200), timedelta(milliseconds=800))
 
 
 class Call:
-    """``wait`` bounds the whole call; ``None`` leaves the bounds of the settings, zero waits for nothing.
+    """``wait`` bounds the whole call; ``None`` leaves it to the host or the settings, zero waits for nothing.
 
     ``owner_error`` begins the sentence that says why the owner may not make the call.
     """
@@ -36,6 +36,8 @@ class Call:
         wait: timedelta | None = None,
         owner_error: str = "load user authorization",
     ) -> None:
+        if context.wait_bounds is not None:
+            wait = context.wait_bounds.of(wait)
         self.context = context
         self.settings = context.settings
         self.backend = context.backend

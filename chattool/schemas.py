@@ -6,13 +6,12 @@ are written here, and adapters hand them over as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import timedelta
 
+    from chattool.settings import WaitBounds
     from chattool.toolset import Tool
 
 Schema = dict[str, Any]
@@ -47,14 +46,6 @@ _NAME_VALUE: Schema = {
     "required": ["name", "value"],
     "additionalProperties": False,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class WaitBounds:
-    """How long calls may wait on a surface that has limits of its own."""
-
-    default: timedelta
-    longest: timedelta
 
 
 def render(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from chattool.context import Progress, ToolContext
     from chattool.envelope import Envelope
+    from chattool.settings import WaitBounds
 
 log = logging.getLogger(__name__)
 
@@ -227,12 +228,16 @@ class Toolset:
         if bad := [name for name in self._by_name if not _NAME.fullmatch(name)]:
             raise ValueError(f"not a tool name: {bad[0]!r}")
 
+    def within(self, bounds: WaitBounds) -> Toolset:
+        """The same tools on a surface that bounds how long calls wait."""
+        return Toolset(replace(self.context, wait_bounds=bounds), tools=self.tools)
+
     def schemas(self, *, strict: bool = False) -> list[dict[str, Any]]:
         """``name``, ``description`` and ``parameters`` of each tool, to be given to a model.
 
         ``strict`` is for providers that hold the model to the schema; see ``chattool.schemas.render``.
         """
-        return schemas.described(self.tools, strict=strict)
+        return schemas.described(self.tools, strict=strict, wait=self.context.wait_bounds)
 
     def envelope(self, name: str, response: ToolResponse, *, chat_id: str | None = None) -> Envelope:
         """The answer of the tool ``name`` as a model is to read it."""
@@ -266,11 +271,16 @@ class Toolset:
         )
         try:
             return await tool.call(context, args)
-        except Exception:
-            reference = secrets.token_hex(3)
-            keys = {"action": "tool_call", "tool": name, "reference": reference}
-            log.exception("internal error in a tool", extra=keys)
-            return ToolResponse.text_error(
-                f"internal error in {name} (reference {reference}); "
-                "a build that was started goes on, call wait_for_workspace"
-            )
+        except Exception as error:  # noqa: BLE001 - the last place that can keep its text from the model
+            return internal_error(name, error)
+
+
+def internal_error(tool: str, error: Exception) -> ToolResponse:
+    """The answer for an unexpected exception, which is logged and only referred to."""
+    reference = secrets.token_hex(3)
+    keys = {"action": "tool_call", "tool": tool, "reference": reference}
+    log.error("internal error in a tool", exc_info=error, extra=keys)
+    return ToolResponse.text_error(
+        f"internal error in {tool} (reference {reference}); "
+        "a build that was started goes on, call wait_for_workspace"
+    )

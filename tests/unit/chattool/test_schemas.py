@@ -10,7 +10,8 @@ from pydantic import Field
 
 from chattool.arguments import Parameters, ToolArgs, parsed
 from chattool.results import Result
-from chattool.schemas import WaitBounds, described, output_schema, render
+from chattool.schemas import described, output_schema, render
+from chattool.settings import WaitBounds
 from chattool.toolset import TOOLS, Annotations, Tool, Toolset
 from tests.conftest import Golden
 from tests.unit.chattool.host import Host
