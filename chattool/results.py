@@ -180,6 +180,7 @@ class BuildFailureResult(Result):
     failure_reason: str | None = None
     retryable: bool | None = None
     last_log_lines: tuple[str, ...] | None = None
+    next_step: str | None = None
     workspace_id: UUID | None = None
     workspace_name: str | None = None
     replaced_workspace: ReplacedWorkspace | None = None

@@ -106,6 +106,7 @@ class WorkspaceStart:
     def own_failure(self, workspace: Workspace) -> FailurePath:
         return FailurePath(
             prefix="workspace start build failed: ",
+            retry="start_workspace",
             verb=Verb.START,
             quota_organization=workspace.organization_id,
         )
@@ -113,6 +114,7 @@ class WorkspaceStart:
     def joined_failure(self, workspace: Workspace, build: Build) -> FailurePath:  # noqa: ARG002 - same for all
         return FailurePath(
             prefix="waiting for in-progress build: ",
+            retry="start_workspace",
             verb=Verb.START,
             quota_organization=workspace.organization_id,
         )

@@ -147,10 +147,11 @@ class _Wait:
 
 def _path(workspace: Workspace, build: Build) -> FailurePath:
     if build.transition is Transition.STOP:
-        return FailurePath(prefix="workspace stop build failed: ")
+        return FailurePath(prefix="workspace stop build failed: ", retry="stop_workspace")
     verb = Verb.CREATE if build.build_number == 1 else Verb.START
     return FailurePath(
         prefix="workspace build failed: ",
+        retry=f"{verb}_workspace",
         verb=verb if build.transition is Transition.START else None,
         quota_organization=workspace.organization_id,
     )

@@ -88,6 +88,17 @@ class Golden:
             path.write_text(text, encoding="utf-8")
         assert path.read_text(encoding="utf-8") == text, f"{name} differs; see pytest --update-golden"
 
+    def check_section(self, page: Path, title: str, text: str) -> None:
+        """Compare ``text`` with a section of a page, or write it there."""
+        before, heading, rest = page.read_text(encoding="utf-8").partition(f"\n## {title}\n")
+        assert heading, f"{page.name} has no section {title!r}"
+        intro, fence, after = rest.partition("```text\n")
+        shown, closing, others = after.partition("\n```\n")
+        if self._update:
+            page.write_text(f"{before}{heading}{intro}{text}\n{others}", encoding="utf-8")
+            return
+        assert fence + shown + closing.rstrip() == text, f"{page.name} differs; see pytest --update-golden"
+
 
 @pytest.fixture
 def golden(pytestconfig: pytest.Config) -> Golden:

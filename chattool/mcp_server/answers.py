@@ -14,7 +14,7 @@ from chattool.results import ToolResponse
 from chattool.schemas import output_schema, render
 from chattool.settings import WaitBounds
 from chattool.toolset import TOOLS, internal_error
-from db.errors import ChattoolError
+from db.errors import ChattoolError, StoreBusy, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -104,10 +104,8 @@ async def _envelope(
             await origin.prepare()
         chat = await _chat(origin, meta, asked, make=name == _MAKES_CHAT)
         toolset = origin.caller.toolset(chat).within(WAIT)
-    except ToolError as error:
-        return enveloped(ToolResponse.text_error(str(error)))
     except ChattoolError as error:
-        return enveloped(ToolResponse.text_error(f"load chat: {error}"))
+        return enveloped(ToolResponse.text_error(str(error)))
     except Exception as error:  # noqa: BLE001 - the last place that can keep its text from the model
         return enveloped(internal_error(name, error))
     call_id = meta.get(_CALL_KEY)
@@ -124,7 +122,10 @@ async def _chat(origin: Origin, meta: Mapping[str, object], asked: object, *, ma
         pinned.add(str(handle))
     if asked is not None and not isinstance(asked, str):
         raise ToolError("chat_id must be text")
-    return await chosen_chat(origin.caller, pinned=pinned, asked=asked and asked.strip(), make=make)
+    try:
+        return await chosen_chat(origin.caller, pinned=pinned, asked=asked and asked.strip(), make=make)
+    except (StoreBusy, StoreUnavailable) as error:
+        raise ToolError(f"load chat: {error}") from error
 
 
 def _tool_document(tool: Tool[Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Step:
     tool: str
     arguments: Mapping[str, object]
     chat: str = ""
+    shows_progress: bool = False
     timeout_seconds: float = 30
 
     def document(self, prefix: str) -> dict[str, Any]:
@@ -38,7 +39,13 @@ def steps(world: World) -> list[Step]:
     """The conversation."""
     slow, huge = ({"template_id": world.templates[name]} for name in ("slow", "huge"))
     return [
-        Step(title="Create a workspace, with progress", tool="create_workspace", arguments=slow, chat="a"),
+        Step(
+            title="Create a workspace, with progress",
+            tool="create_workspace",
+            arguments=slow,
+            chat="a",
+            shows_progress=True,
+        ),
         Step(title="Be refused by the quota", tool="create_workspace", arguments=huge, chat="b"),
         Step(
             title="Do not wait",
@@ -112,7 +119,7 @@ def shown(steps_: Sequence[Step], seen: Sequence[Mapping[str, Any]]) -> str:
         lines = [f"→ {step.tool} {arguments}"]
         if step.timeout_seconds < 10:
             lines.append(f"  (the client's limit: {step.timeout_seconds:g} s)")
-        if [5, 9, "Starting workspace"] in outcome.get("progress", []):
+        if step.shows_progress:
             lines.append("  … progress 5 of 9: Starting workspace")
         if "error" in outcome:
             lines.append(f"← error {outcome['error'].get('code')}: {outcome['error']['message']}")
