@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,7 @@ def _require_environments() -> None:
     if PYTHONS[1].exists() and NODE.exists():
         return
     sentence = "the MCP clients are not installed; run: scripts/clients-env"
-    if CI:
+    if CI and shutil.which("npm"):
         pytest.fail(sentence)
     pytest.skip(sentence)
 
