@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from chattool.cli.command import Command, WrongUsage, run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from chattool.mcp_server import Origin
 
 
 def register(app: typer.Typer) -> None:
@@ -42,23 +45,31 @@ async def _serve(command: Command) -> None:
     from chattool import callers
     from chattool.cli.session import open_working_engine
     from chattool.event_log import log_events
+    from chattool.mcp_server import Origin
 
-    try:
-        from chattool.mcp_server import Origin, serve_stdio
-    except ImportError as error:
-        raise WrongUsage(str(error)) from error
     options = command.options
     if options.chat_named and not callers.is_handle(options.chat):
         raise WrongUsage(f"{options.chat!r} cannot be a chat: a chat's name has {callers.HANDLE_RULE}")
     log_events(logging.DEBUG if options.debug else logging.WARNING)
+    # The library takes a while to load, and so does the start of an engine in its own process.
+    loading = asyncio.create_task(asyncio.to_thread(_serve_stdio))
     async with open_working_engine(options) as engine:
-        await serve_stdio(
+        serve = await loading
+        await serve(
             Origin(
                 caller=engine.caller(default_chat=f"mcp:{uuid.uuid4().hex}"),
                 pinned=(options.chat,) if options.chat_named else (),
                 prepare=_engine_at_work(command),
             )
         )
+
+
+def _serve_stdio() -> Callable[[Origin], Awaitable[None]]:
+    try:
+        from chattool.mcp_server import serve_stdio
+    except ImportError as error:
+        raise WrongUsage(str(error)) from error
+    return serve_stdio
 
 
 def _engine_at_work(command: Command) -> Callable[[], Awaitable[object]] | None:

@@ -74,7 +74,7 @@ class McpApp:
         elif _announced_bytes(scope) > _LONGEST_BODY:
             await _refuse(send, 413, "body_too_large")
         else:
-            await self._manager.handle_request({**scope, _CALLER: caller}, receive, send)
+            await self._manager.handle_request({**scope, _CALLER: caller}, _bounded(receive), send)
 
     async def _caller(self, scope: Scope) -> Caller | None:
         scheme, _, token = _header(scope, b"authorization").partition(" ")
@@ -92,6 +92,19 @@ def _origin(request: Any) -> Origin:  # noqa: ANN401 - the library's request
 def _header(scope: Scope, wanted: bytes) -> str:
     values = [value for name, value in scope["headers"] if name == wanted]
     return values[0].decode("latin-1") if len(values) == 1 else ""
+
+
+def _bounded(receive: Receive) -> Receive:
+    """For bodies that did not say how long they are: the client counts as gone when one gets too long."""
+    received = 0
+
+    async def bounded() -> MutableMapping[str, Any]:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        return message if received <= _LONGEST_BODY else {"type": "http.disconnect"}
+
+    return bounded
 
 
 def _announced_bytes(scope: Scope) -> int:
