@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -127,14 +127,15 @@ def _plain_text(value: object) -> str:
 
 
 Name = Annotated[str, BeforeValidator(_name)]
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(json_schema_extra={"minimum": 0})]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 # Values that are the template's or the workspace's business are not trimmed.
 Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 TextsByName = Annotated[dict[str, Verbatim], BeforeValidator(_texts_by_name)]
 
 
-_WAIT = "How many seconds to wait in all for {}. 0: do not wait. Left out: until it is done."
+# What it means to leave it out differs from surface to surface; ``schemas`` adds it.
+_WAIT = "How many seconds to wait in all for {}. 0: do not wait."
 
 
 class CreateWorkspaceArgs(ToolArgs):
@@ -171,6 +172,18 @@ class StopWorkspaceArgs(ToolArgs):
     )
 
 
+class WaitForWorkspaceArgs(ToolArgs):
+    """Arguments of ``wait_for_workspace``."""
+
+    build_id: str | None = Field(
+        default=None,
+        description="Id of the build, as an earlier answer gave it. Left out: the workspace's newest build.",
+    )
+    wait_seconds: Seconds | None = Field(
+        default=None, description=_WAIT.format("the build to end and the workspace to be usable")
+    )
+
+
 A = TypeVar("A", bound=ToolArgs)
 
 
@@ -180,7 +193,11 @@ def parsed(model: type[A], given: Mapping[str, object] | str | None) -> A:
     Raises:
         ToolInputError: one sentence per problem, without the values that were given.
     """
-    fields = {name: value for name, value in _object(given).items() if value is not None}
+    fields = {
+        name: _list_from_text(model, name, value)
+        for name, value in _object(given).items()
+        if value is not None
+    }
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -239,6 +256,18 @@ def _object(given: Mapping[str, object] | str | None) -> Mapping[str, object]:
     if not isinstance(given, Mapping):
         raise ToolInputError("the arguments must be one JSON object")
     return given
+
+
+def _list_from_text(model: type[ToolArgs], name: str, value: object) -> object:
+    """The value; where a list is expected, what JSON text of one says, as some hosts send it."""
+    field = model.model_fields.get(name)
+    if field is None or not isinstance(value, str):
+        return value
+    kinds = {get_origin(kind) for kind in (field.annotation, *get_args(field.annotation))}
+    try:
+        return json.loads(value) if kinds & {list, tuple} else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def _sentence(problem: ErrorDetails) -> str:

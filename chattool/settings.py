@@ -11,6 +11,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaitBounds:
+    """How long calls wait on a surface whose clients have limits of their own."""
+
+    default: timedelta
+    longest: timedelta
+
+    def of(self, wait: timedelta | None) -> timedelta:
+        """How long a call waits that was asked to wait for ``wait``."""
+        return self.default if wait is None else min(wait, self.longest)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ToolSettings:
     """Every bound of a tool call; the defaults suit a host that waits for builds."""
 

@@ -1,6 +1,8 @@
 """What the README shows is what happens: its Python and its commands are run, their output compared."""
 
+import ast
 import itertools
+import json
 import re
 import shlex
 import subprocess
@@ -92,6 +94,17 @@ def test_the_example_of_a_template_is_one(tmp_path: Path) -> None:
     (tmp_path / "template.toml").write_text(source, encoding="utf-8")
 
     assert read_template(tmp_path).name == tomllib.loads(source)["name"]
+
+
+def test_the_json_for_hosts_is_json_that_starts_the_server() -> None:
+    (source,) = blocks("json")
+
+    assert json.loads(source)["mcpServers"]["chattool"] == {"command": "chattool", "args": ["mcp"]}
+
+
+@pytest.mark.parametrize("source", blocks("py"))
+def test_the_python_for_frameworks_is_python(source: str) -> None:
+    compile(source, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def test_the_shell_commands_are_known() -> None:

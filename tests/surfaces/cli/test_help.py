@@ -10,6 +10,7 @@ from tests.surfaces.cli.command_line import CommandLine
 
 COMMANDS = [
     "quickstart",
+    "mcp",
     "daemon",
     "migrate",
     "doctor",
