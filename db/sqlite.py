@@ -207,19 +207,25 @@ class SqliteStore:
             message = "the store is closed"
             raise errors.StoreUnavailable(message)
         work = _Work(function, self._loop)
+        limit = self._loop.call_later(self._timeout.total_seconds(), self._give_up, work)
         line.put(work)
         try:
-            async with asyncio.timeout(self._timeout.total_seconds()):
-                return await work.future  # type: ignore[return-value]
-        except TimeoutError:
-            if work.withdraw():
-                message = f"{self.path} was busy for too long"
-                raise errors.StoreBusy(message) from None
-            message = f"{self.path} did not answer in time; what this call did is unknown"
-            raise errors.StoreUnavailable(message) from None
+            return await work.future  # type: ignore[return-value]
         except asyncio.CancelledError:
             work.withdraw()
             raise
+        finally:
+            limit.cancel()
+
+    def _give_up(self, work: _Work) -> None:
+        if work.future.done():
+            return
+        if work.withdraw():
+            error: errors.StoreError = errors.StoreBusy(f"{self.path} was busy for too long")
+        else:
+            message = f"{self.path} did not answer in time; what this call did is unknown"
+            error = errors.StoreUnavailable(message)
+        work.future.set_exception(error)
 
     def _connect(self) -> sqlite3.Connection:
         driver = sqlite3.connect(self.path, isolation_level=None, timeout=0, cached_statements=512)
@@ -296,20 +302,24 @@ class SqliteStore:
     def _commit(self, driver: sqlite3.Connection, works: list[_Work]) -> None:
         if not self._begin(driver, works):
             return
+        alone = len(works) == 1
         for work in works:
             if not work.begin():
                 continue
-            driver.execute("SAVEPOINT work")
+            if not alone:
+                driver.execute("SAVEPOINT work")
             work.attempt(SqliteConnection(driver, self.clock, self.path))
             if not driver.in_transaction:
                 # SQLite itself rolled everything back: disk full, I/O error.
                 work.error = work.error or errors.StoreUnavailable(f"{self.path} dropped the transaction")
                 break
             if work.error is not None:
-                driver.execute("ROLLBACK TO work")
-            driver.execute("RELEASE work")
+                driver.execute("ROLLBACK" if alone else "ROLLBACK TO work")
+            if not alone:
+                driver.execute("RELEASE work")
         else:
-            driver.execute("COMMIT")
+            if driver.in_transaction:
+                driver.execute("COMMIT")
             return
         if len(works) > 1:
             # One of them broke the transaction of all; each gets one of its own.

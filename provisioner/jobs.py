@@ -41,6 +41,8 @@ class Claim:
     provisioner: ProvisionerType
     organization_id: OrganizationId
     file_id: FileId
+    work: BuildWork | ImportWork | None = None
+    """What it needs to run, where that came along."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import shutil
 import tempfile
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -108,7 +109,7 @@ class Runner:
         try:
             if self._provisioner is None:
                 return failures.failed(f'no provisioner "{self._claim.provisioner}"')
-            work = await self._asked(lambda: self._client.work(self._claim))
+            work = self._claim.work or await self._asked(lambda: self._client.work(self._claim))
             async with self._source() as source:
                 with _job_directory() as directory:
                     if isinstance(work, BuildWork):
@@ -254,12 +255,10 @@ class Runner:
             Stopped: it had to be killed.
         """
         task = asyncio.ensure_future(call)
-        killed = asyncio.ensure_future(self._signals.kill.wait())
         try:
-            await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, self._signals.killed}, return_when=asyncio.FIRST_COMPLETED)
             answered = task.done()
         finally:
-            killed.cancel()
             if not task.done():
                 await self._kill(task)
         if self._signals.lost:
@@ -347,5 +346,11 @@ class Runner:
 
 @contextmanager
 def _job_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="chattool-job-", ignore_cleanup_errors=True) as name:
+    name = tempfile.mkdtemp(prefix="chattool-job-")
+    try:
         yield Path(name)
+    finally:
+        try:
+            Path(name).rmdir()  # most jobs leave nothing in it
+        except OSError:
+            shutil.rmtree(name, ignore_errors=True)
