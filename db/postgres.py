@@ -187,6 +187,7 @@ class PostgresStore:
                     self._pool.release(driver)
         except errors.StoreBusy as error:
             if conn is not None and conn.committing and isinstance(error.__cause__, TimeoutError):
-                message = f"{error}; what this call did is unknown"
-                raise errors.StoreUnavailable(message) from error
+                seconds = f"{self._timeout.total_seconds():g} s"
+                text = f"did not answer within {seconds}; what this call did is unknown"
+                raise errors.StoreUnavailable.at(postgres_errors.safe_url(self.url), text) from error
             raise

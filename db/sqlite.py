@@ -77,8 +77,7 @@ class SqliteConnection(Connection):
         except sqlite3.Error as error:
             raise sqlite_errors.translated(error, self._path) from error
         except (OverflowError, UnicodeError) as error:
-            message = f"{self._path} cannot store a value: {error}"
-            raise errors.StoreError(message) from error
+            raise errors.StoreError.at(self._path, f"cannot store a value: {error}") from error
 
 
 class _Work:
@@ -221,10 +220,10 @@ class SqliteStore:
         if work.future.done():
             return
         if work.withdraw():
-            error: errors.StoreError = errors.StoreBusy(f"{self.path} was busy for too long")
+            error: errors.StoreError = errors.StoreBusy.at(self.path, "was busy for too long")
         else:
-            message = f"{self.path} did not answer in time; what this call did is unknown"
-            error = errors.StoreUnavailable(message)
+            text = "did not answer in time; what this call did is unknown"
+            error = errors.StoreUnavailable.at(self.path, text)
         work.future.set_exception(error)
 
     def _connect(self) -> sqlite3.Connection:
@@ -302,29 +301,34 @@ class SqliteStore:
     def _commit(self, driver: sqlite3.Connection, works: list[_Work]) -> None:
         if not self._begin(driver, works):
             return
-        alone = len(works) == 1
-        for work in works:
-            if not work.begin():
-                continue
-            if not alone:
-                driver.execute("SAVEPOINT work")
-            work.attempt(SqliteConnection(driver, self.clock, self.path))
-            if not driver.in_transaction:
-                # SQLite itself rolled everything back: disk full, I/O error.
-                work.error = work.error or errors.StoreUnavailable(f"{self.path} dropped the transaction")
-                break
-            if work.error is not None:
-                driver.execute("ROLLBACK" if alone else "ROLLBACK TO work")
-            if not alone:
-                driver.execute("RELEASE work")
+        if len(works) == 1:
+            if self._attempted(driver, works[0]):
+                driver.execute("COMMIT" if works[0].error is None else "ROLLBACK")
+        elif all(self._attempted_under_savepoint(driver, work) for work in works):
+            driver.execute("COMMIT")
         else:
-            if driver.in_transaction:
-                driver.execute("COMMIT")
-            return
-        if len(works) > 1:
             # One of them broke the transaction of all; each gets one of its own.
             for work in works:
                 self._commit_alone(driver, work)
+
+    def _attempted_under_savepoint(self, driver: sqlite3.Connection, work: _Work) -> bool:
+        driver.execute("SAVEPOINT work")
+        if not self._attempted(driver, work):
+            return False
+        if work.error is not None:
+            driver.execute("ROLLBACK TO work")
+        driver.execute("RELEASE work")
+        return True
+
+    def _attempted(self, driver: sqlite3.Connection, work: _Work) -> bool:
+        """Run the function if its caller still waits; whether the transaction is still open."""
+        if work.begin():
+            work.attempt(SqliteConnection(driver, self.clock, self.path))
+        if not driver.in_transaction:
+            # SQLite itself rolled everything back: disk full, I/O error.
+            work.error = work.error or errors.StoreUnavailable.at(self.path, "dropped the transaction")
+            return False
+        return True
 
     def _commit_alone(self, driver: sqlite3.Connection, work: _Work) -> None:
         try:

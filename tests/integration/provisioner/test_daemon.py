@@ -96,7 +96,7 @@ async def test_a_daemon_that_drains_too_long_hands_back_what_it_can(engine: Engi
 
 
 @pytest.mark.requirement("P8")
-@pytest.mark.parametrize("place", ["work", "archive", "commit_quota"])
+@pytest.mark.parametrize("place", ["archive", "commit_quota"])
 async def test_a_daemon_that_ends_at_once_hands_back_what_is_not_committed(
     engine: Engine, place: str
 ) -> None:

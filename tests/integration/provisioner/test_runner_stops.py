@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.requirement("cancel-before-apply-never-applies")
-@pytest.mark.parametrize("place", ["work", "archive", "commit_quota", "commit_quota answered"])
+@pytest.mark.parametrize("place", ["archive", "commit_quota", "commit_quota answered"])
 async def test_a_build_cancelled_before_its_apply_never_applies(engine: Engine, place: str) -> None:
     gate = engine.client.gate(place)
     build = await engine.playing(10)
