@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from db.builds import has_unfinished_job
 from db.clock import FakeClock
 from db.states import JobStatus, LogLevel, LogSource
 from db.transactions import Store
@@ -278,7 +279,7 @@ async def test_the_reaper_sweeps_at_every_interval(scenario: Scenario, clock: Fa
         try:
             async with asyncio.timeout(10):
                 while not clock.sleepers:
-                    await scenario.store.read(lambda _conn: None)
+                    await scenario.store.read(has_unfinished_job)
                 clock.advance(timedelta(minutes=1))
                 assert await repaired.wait(None)
         finally:
