@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from chattool.settings import WaitBounds
-    from chattool.toolset import Tool
+    from chattool.tool import Tool
 
 Schema = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chattool.engine.caller import EngineCaller
 from chattool.identity import Scope, caller_of
-from chattool.toolset import TOOLS
+from chattool.tools import TOOLS
 
 if TYPE_CHECKING:
     from chattool.api.services import Services

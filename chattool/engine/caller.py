@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from chattool.context import ToolContext
 from chattool.engine.chats import chat_record
-from chattool.toolset import TOOLS, Toolset
+from chattool.tools import TOOLS
+from chattool.toolset import Toolset
 from chattool.unmade_chat import UnmadeChat
 from db import chats
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from chattool.backend import Chat, ChatStore
     from chattool.engine.backend import EngineBackend
     from chattool.settings import ToolSettings
-    from chattool.toolset import Tool
+    from chattool.tool import Tool
     from db.ids import OrganizationId, UserId
 
 

@@ -13,7 +13,8 @@ from chattool.errors import ToolError
 from chattool.results import ToolResponse
 from chattool.schemas import output_schema, render
 from chattool.settings import WaitBounds
-from chattool.toolset import TOOLS, internal_error
+from chattool.tools import TOOLS
+from chattool.toolset import internal_error
 from db.errors import ChattoolError, StoreBusy, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from chattool.callers import Caller
     from chattool.context import Progress
     from chattool.envelope import Envelope
-    from chattool.toolset import Tool
+    from chattool.tool import Tool
 
 #: Clients give up after a minute or so, so no call waits longer; ``wait_for_workspace`` goes on from there.
 WAIT = WaitBounds(default=timedelta(seconds=25), longest=timedelta(seconds=50))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chattool.toolset import TOOLS
+from chattool.tools import TOOLS
 from tests.clients.servers import World
 
 INVALID_PARAMS = -32602

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chattool.toolset import TOOLS
+from chattool.tools import TOOLS
 from tests.surfaces.cli.command_line import TIME_LIMIT_SECONDS, CommandLine, interrupt, read_until
 
 

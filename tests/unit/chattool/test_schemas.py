@@ -12,7 +12,9 @@ from chattool.arguments import TextsByName, ToolArgs, parsed
 from chattool.results import Result
 from chattool.schemas import described, output_schema, render
 from chattool.settings import WaitBounds
-from chattool.toolset import TOOLS, Annotations, Tool, Toolset
+from chattool.tool import Annotations, Tool
+from chattool.tools import TOOLS
+from chattool.toolset import Toolset
 from tests.conftest import Golden
 from tests.unit.chattool.host import Host
 

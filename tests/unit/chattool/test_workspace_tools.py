@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chattool.toolset import TOOLS
+from chattool.tools import TOOLS
 from chattool.workspace_access import CALL_MARGIN
 from chattool.workspace_calls import AgentAway, AgentCallFailed, AgentCallLost, answer_of
 from db.errors import ChattoolError, NotFound, RequestError, StoreBusy
