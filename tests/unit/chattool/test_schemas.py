@@ -127,6 +127,24 @@ def test_a_host_with_limits_says_how_long_a_call_waits() -> None:
     assert "until it is done" in render(CREATE)["properties"]["wait_seconds"]["description"]
 
 
+@pytest.mark.parametrize("wait", [None, MCP], ids=["without limits", "with limits"])
+def test_every_wait_says_once_what_it_means_to_leave_it_out_and_what_goes_on_waiting(
+    wait: WaitBounds | None,
+) -> None:
+    waits = {
+        tool.name: schema["properties"]["wait_seconds"]
+        for tool in TOOLS
+        if "wait_seconds" in (schema := render(tool, wait=wait))["properties"]
+    }
+
+    assert {text["description"].count("Left out") for text in waits.values()} == {1}
+    assert {text.get("maximum") for text in waits.values()} == {50 if wait else None}
+    if wait is not None:
+        assert "call process_output then" in waits["execute"]["description"]
+        assert "call wait_for_workspace then" in waits["create_workspace"]["description"]
+        assert (waits["execute"]["default"], waits["process_output"].get("default")) == (25, None)
+
+
 def test_the_chat_is_an_argument_only_where_a_host_wants_it() -> None:
     assert "chat_id" in render(CREATE, with_chat_id=True)["properties"]
     assert "chat_id" not in render(CREATE)["properties"]

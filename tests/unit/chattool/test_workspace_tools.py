@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chattool.settings import WaitBounds
 from chattool.tools import TOOLS
 from chattool.workspace_access import CALL_MARGIN
 from chattool.workspace_calls import AgentAway, AgentCallFailed, AgentCallLost, answer_of
@@ -150,6 +151,30 @@ async def test_a_call_waits_as_long_as_it_may_and_a_command_runs_as_long_as_it_m
     ((_, request, timeout),) = running.backend.agent_calls
     assert (request["timeout_ms"], request["wait_ms"]) == (timeout_ms, wait_ms)
     assert timeout == CALL_MARGIN + timedelta(milliseconds=wait_ms)
+
+
+@pytest.mark.parametrize(
+    ("tool", "asked", "wait_ms"),
+    [
+        ("execute", None, 25_000),
+        ("execute", 600, 50_000),
+        ("execute", 3, 3_000),
+        ("process_output", None, 0),
+        ("process_output", 600, 50_000),
+        ("process_output", "12", 12_000),
+    ],
+)
+async def test_a_host_with_limits_bounds_the_wait_and_never_the_command(
+    running: Host, tool: str, asked: object, wait_ms: int
+) -> None:
+    running.configure(wait_bounds=WaitBounds(default=timedelta(seconds=25), longest=timedelta(seconds=50)))
+    given = {} if asked is None else {"wait_seconds": asked}
+
+    await running.call(tool, **CALLS[tool], **given)
+
+    ((_, request, _),) = running.backend.agent_calls
+    assert request["wait_ms"] == wait_ms
+    assert request.get("timeout_ms", 60_000) == 60_000
 
 
 async def test_the_wait_for_the_agent_is_a_part_of_the_wait(host: Host) -> None:
