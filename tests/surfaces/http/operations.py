@@ -23,7 +23,7 @@ AGENTS = "/api/v2/workspaceagents/me/"
 DAEMONS = "/api/v2/provisionerdaemons/me/"
 
 _SOME_ID = "00000000-0000-4000-8000-000000000000"
-_LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 #: A valid body for every operation that takes one; a new operation has to be added.
 _BODIES: Mapping[tuple[str, str], object] = {
     ("post", "/api/v2/users/first"): {"username": "eve", "setup_code": "guess"},
@@ -109,7 +109,7 @@ def for_users(app: FastAPI) -> list[Operation]:
         for each in operations(app)
         if each.key not in PUBLIC and not each.pattern.startswith((AGENTS, DAEMONS))
     ]
-    return [*documented, Operation(method="post", pattern="/mcp", body=_LIST_TOOLS)]
+    return [*documented, Operation(method="post", pattern="/mcp", body=LIST_TOOLS)]
 
 
 def anything(names: Iterable[str]) -> dict[str, str]:
