@@ -48,6 +48,10 @@ _LEFT_RUNNING = "The command has ended, but what it started still runs; stop_pro
 _TIMED_OUT = (
     "The command was ended because its time was up. Give it more timeout_seconds, or run it with background."
 )
+_STILL_RUNS = (
+    "The command still runs. Call process_output with next_after as after, and with wait_seconds to wait for "
+    "its end."
+)
 _MORE = "There is more output; call process_output again with next_after as after."
 
 
@@ -96,9 +100,12 @@ async def _process_output(context: ToolContext, arguments: ProcessOutputArgs) ->
         "wait_ms": _milliseconds(call.left(wait)),
     }
     result = await call.ask("process_output", request, ProcessResult)
-    if result.next_after < result.output_bytes and not result.running:
-        return result.model_copy(update={"message": _MORE})
-    return result
+    message = None
+    if result.running:
+        message = _STILL_RUNS
+    elif result.next_after < result.output_bytes:
+        message = _MORE
+    return result.model_copy(update={"message": message})
 
 
 def _limit(arguments: ExecuteArgs) -> timedelta | None:

@@ -175,6 +175,6 @@ def normalized(text: str) -> str:
     """The text with placeholders for ids, generated names and what is spent."""
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>", text)
     text = re.sub(r"\b(slow|huge|scratch)-[0-9a-f]{4}\b", r"\1-<name>", text)
-    text = re.sub(r'"process_id":"p[0-9a-f]+"', '"process_id":"<process>"', text)
+    text = re.sub(r'("process_id":\s*)"p[0-9a-f]+"', r'\1"<process>"', text)
     text = re.sub(r'"duration_ms":\s*\d+', '"duration_ms":<n>', text)
     return re.sub(r'"credits_consumed":\s*\d+', '"credits_consumed":<n>', text)

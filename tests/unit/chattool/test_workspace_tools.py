@@ -319,6 +319,12 @@ async def test_reading_past_the_end_says_where_the_end_is(running: Host) -> None
     assert response.content == "offset 9 is past the end of a, which has 2 lines"
 
 
+async def test_a_process_that_still_runs_says_how_to_wait_for_it(running: Host) -> None:
+    running.backend.agent_answers["process_output"] = RUNNING
+
+    assert "wait_seconds" in fields(await running.call("process_output", process_id="p1"))["message"]
+
+
 async def test_more_output_of_an_ended_process_is_announced(running: Host) -> None:
     running.backend.agent_answers["process_output"] = DONE | {"output_bytes": 90}
 
