@@ -65,11 +65,15 @@ async def daemon_process(
     daemon_tags: Mapping[str, str],
     settings: ProvisionerSettings,
     signals: EndSignals,
+    allowance: int = 0,
 ) -> AsyncIterator[DaemonProcess]:
-    """The daemon at work, listening to signals until it has drained."""
+    """The daemon at work, listening to signals until it has drained.
+
+    ``allowance`` is that of the default organization's members, where this makes the organization.
+    """
     with signals.handled():
         async with open_store(url) as store:
-            organization = await store.write(users.ensure_organization)
+            organization = await store.write(users.ensure_organization, allowance=allowance)
             async with running_daemon(
                 store,
                 organization.id,

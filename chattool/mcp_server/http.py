@@ -120,13 +120,12 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 async def _with_body(receive: Receive) -> Receive:
     """Receives a request whose body has been read, past the library, which answers a limit with a 500."""
-    chunks: list[bytes] = []
-    more = True
-    while more:
+    message = await receive()
+    body = [message.get("body", b"")]
+    while message.get("more_body", False):
         message = await receive()
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    first: MutableMapping[str, Any] | None = {**message, "body": b"".join(chunks)}
+        body.append(message.get("body", b""))
+    first: MutableMapping[str, Any] | None = {**message, "body": b"".join(body)}
 
     async def received() -> MutableMapping[str, Any]:
         nonlocal first

@@ -103,7 +103,7 @@ async def test_each_token_has_a_chat_of_its_own_and_strangers_find_neither(
     scenario = await Scenario.on(store)
     one, two = [await api.signed_in(scenario.user) for _ in range(2)]
     bob = await api.person("bob")
-    given = {"template_id": str(scenario.template_id), "wait_seconds": 0}
+    given: dict[str, Any] = {"template_id": str(scenario.template_id), "wait_seconds": 0}
 
     first, again, other = [
         await called(api, person.key, "create_workspace", **given) for person in (one, one, two)
