@@ -21,13 +21,14 @@ def test_what_the_owner_has_decided_before_stays(new: CommandLine) -> None:
 
 
 def test_a_directory_that_has_a_template_gets_no_others(new: CommandLine) -> None:
-    new.json("tool", "call", "list_templates")
+    listed = new.json("tool", "call", "list_templates")
+    before = new.json("templates", "show", "scratch")
     assert new.inside("engine", "stop").code == 0
 
-    new.json("tool", "call", "list_templates")
+    again = new.json("tool", "call", "list_templates")
 
-    shown = new.json("templates", "show", "scratch")
-    assert len(shown["versions"]) == 1
+    assert again == listed
+    assert new.json("templates", "show", "scratch") == before
 
 
 def test_in_the_directory_of_other_users_nothing_is_put(new: CommandLine) -> None:
