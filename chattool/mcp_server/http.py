@@ -62,6 +62,8 @@ class McpApp:
         # every application around this one does.
         self._running = asyncio.create_task(self._run(manager, started))
         await started.wait()
+        if self._running.done():
+            self._running.result()
         self._manager = manager
         return self
 
@@ -77,9 +79,12 @@ class McpApp:
             await self._running
 
     async def _run(self, manager: StreamableHTTPSessionManager, started: asyncio.Event) -> None:
-        async with manager.run():
-            started.set()
-            await self._ending.wait()
+        try:
+            async with manager.run():
+                started.set()
+                await self._ending.wait()
+        finally:
+            started.set()  # who waits for the start hears of its failure, too
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._manager is None:
