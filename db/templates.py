@@ -33,6 +33,9 @@ _TEMPLATE_BY_NAME = _TEMPLATES.where(
 _LISTED = _TEMPLATES.where(
     templates.c.organization_id == bindparam("organization"), ~templates.c.deleted
 ).order_by(templates.c.name)
+_ANY_OF_ORGANIZATION = (
+    select(templates.c.id).where(templates.c.organization_id == bindparam("organization")).limit(1)
+)
 _INSERT_TEMPLATE = insert(templates).values(
     {
         c: bindparam(c)
@@ -275,6 +278,11 @@ def by_name(conn: Connection, organization_id: OrganizationId, name: str) -> Tem
 def listed(conn: Connection, organization_id: OrganizationId) -> list[Template]:
     """The living templates of an organization, by name."""
     return conn.records(_template_record, _LISTED, organization=organization_id)
+
+
+def ever_had_one(conn: Connection, organization_id: OrganizationId) -> bool:
+    """Whether the organization has a template, or had one that was deleted."""
+    return conn.scalar(_ANY_OF_ORGANIZATION, organization=organization_id) is not None
 
 
 def version(conn: Connection, version_id: TemplateVersionId) -> TemplateVersion:

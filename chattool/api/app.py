@@ -68,7 +68,8 @@ def described_app() -> FastAPI:
         responses=errors.responses(),
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in (*_ROUTERS, *resource_routers.ROUTERS, agents.router):
+    # The agents' own routes first: "me" must not be taken for the id of an agent.
+    for router in (*_ROUTERS, agents.router, *resource_routers.ROUTERS):
         app.include_router(router, prefix=BASE)
     for router in resource_routers.EXPERIMENTAL:
         app.include_router(router, prefix=EXPERIMENTAL_BASE)

@@ -8,15 +8,13 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from chattool.api.services import ServicesOf
-from chattool.identity import Caller, Scope, Unauthenticated, caller_of
+from chattool.identity import TOKEN_LIMIT, Caller, Scope, Unauthenticated, caller_of
 from db.errors import RequestError
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-#: Longer than any token of ours, and short enough to be hashed for anybody.
-TOKEN_LIMIT = 256
 
 
 def token_of(headers: Headers) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chattool.cli.command import WrongUsage
-from chattool.cli.options import DEFAULT_USER
+from chattool.starter import ALLOWANCE, DEFAULT_USER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +52,9 @@ async def open_session(options: Options) -> AsyncIterator[Session]:
     async with open_database(options) as store:
         found = await store.read(_found, options.user)
         if found is None:
-            found = await store.write(_made, options.user)
+            # A database of many is somebody's to set up; a state directory works at once.
+            allowance = ALLOWANCE if options.url is None else 0
+            found = await store.write(_made, options.user, allowance)
         organization, user = found
         yield Session(store=store, organization=organization, user=user)
 
@@ -113,10 +115,10 @@ def _found(conn: Connection, name: str) -> tuple[Organization, User] | None:
     return None if organization is None or user is None else (organization, user)
 
 
-def _made(conn: Connection, name: str) -> tuple[Organization, User]:
+def _made(conn: Connection, name: str, allowance: int) -> tuple[Organization, User]:
     from db import users
     from db.errors import NotFound
 
     if name.lower() != DEFAULT_USER:
         raise NotFound(f"no user {name!r}; add one with: chattool users add {name}")
-    return users.ensure_owner(conn, name)
+    return users.ensure_owner(conn, name, allowance=allowance)

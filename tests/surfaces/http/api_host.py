@@ -19,6 +19,7 @@ from chattool.engine.backend import EngineBackend
 from chattool.engine.chats import StoreChats
 from chattool.metrics import Metrics
 from chattool.observed_store import ObservedStore
+from chattool.server_mcp import mcp_of
 from chattool.setup_code import SetupCode
 from db import organizations, tokens, users
 from db.ids import OrganizationId, TokenId
@@ -122,9 +123,10 @@ async def api_host(
     observed = ObservedStore(store, metrics)
     organization = await store.write(users.ensure_organization)
     stopping = asyncio.Event()
+    backend = EngineBackend(observed, provisioner_settings, agent_inactive_timeout=timedelta(seconds=30))
     services = Services(
         store=observed,
-        backend=EngineBackend(observed, provisioner_settings, agent_inactive_timeout=timedelta(seconds=30)),
+        backend=backend,
         chats=StoreChats(observed),
         agents=StoreAgents(observed),
         remote_daemons=RemoteDaemons(StoreClient(observed, provisioner_settings), stopping=stopping),
@@ -136,9 +138,12 @@ async def api_host(
     )
     if failures is not None:
         services = replace(services, failures=failures)
-    app = create_app(services)
+    mcp = mcp_of(services, backend, organization.id)
+    assert mcp is not None
+    app = create_app(services, mcp=mcp)
     listener = bound("127.0.0.1", 0)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(mcp)
         stack.callback(listener.close)
         await stack.enter_async_context(serving(app, listener, close_limit=close_limit))
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
