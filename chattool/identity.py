@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from db import tokens
 from db.errors import ChattoolError
-from provisioner.builds import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR, Initiator
+from provisioner.build_requests import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR, Initiator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

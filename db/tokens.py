@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from db import ids
+from db.bearer_secrets import digest, new_secret
 from db.errors import NotFound, RequestError, Validation
 from db.records import User
 from db.tables import api_tokens, organization_members, users
@@ -30,7 +29,6 @@ PREFIX = "chattool_"
 MOST_PER_USER = 100
 NAME_LIMIT = 64
 
-_SECRET_BYTES = 32
 _USE_IS_NOTED_EVERY = timedelta(minutes=10)
 
 
@@ -118,7 +116,7 @@ def create(
     if len(of_user(conn, user_id)) >= MOST_PER_USER:
         raise RequestError(409, f"A user has at most {MOST_PER_USER} tokens; revoke one first.")
     token_id = ids.TokenId(ids.new_id())
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    secret = new_secret()
     token = Token(
         id=token_id,
         user_id=user_id,
@@ -133,7 +131,7 @@ def create(
         id=token.id,
         user_id=user_id,
         name=name,
-        digest=_digest(secret),
+        digest=digest(secret),
         scope=scope,
         created_at=token.created_at,
         expires_at=token.expires_at,
@@ -179,7 +177,7 @@ def holder(conn: Connection, text: str) -> Holder | None:
     except ValueError:
         return None
     rows = conn.rows(_HOLDER, token=wanted, now=conn.now)
-    if not rows or not hmac.compare_digest(rows[0].digest, _digest(secret)):
+    if not rows or not hmac.compare_digest(rows[0].digest, digest(secret)):
         return None
     row = rows[0]
     return Holder(
@@ -199,8 +197,3 @@ def holder(conn: Connection, text: str) -> Holder | None:
 def note_use(conn: Connection, token_id: TokenId) -> None:
     """Write down that a token was used just now."""
     conn.run(_USED, token=token_id, now=conn.now)
-
-
-def _digest(secret: str) -> str:
-    # The secret has 256 random bits, so nothing can be gained from a slow hash.
-    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()

@@ -12,7 +12,7 @@ from db.records import Build, Job, JobLog, TemplateVersion, User, Workspace
 from db.states import JobStatus, ProvisionerType, Transition
 from db.transactions import Store
 from provisioner import builds, cancel, imports, reaper, tags
-from provisioner.builds import BuildRequest, Initiator, WorkspaceRequest
+from provisioner.build_requests import BuildRequest, Initiator, WorkspaceRequest
 from provisioner.jobs import Imported
 from provisioner.protocol import Parameter, ParseResult, PlanResult, Preset
 from provisioner.settings import ProvisionerSettings

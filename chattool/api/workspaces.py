@@ -30,7 +30,7 @@ from db.records import Template
 from db.transactions import Connection
 from db.workspace_details import WorkspaceDetails
 from provisioner import builds as builder
-from provisioner.builds import WorkspaceRequest
+from provisioner.build_requests import WorkspaceRequest
 
 router = APIRouter(tags=["Workspaces"])
 
