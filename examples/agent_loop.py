@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -213,7 +214,10 @@ class Conversation:
 async def main() -> int:
     """Run one turn, or show what ended the last; the exit code."""
     options = _options()
-    headers = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', '')}"}
+    # A host would keep this log, which has the full exceptions; the person is told what helps.
+    logging.basicConfig(level=logging.CRITICAL)
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}  # local models ask for none
     async with (
         open_engine(options.url) as engine,
         httpx.AsyncClient(headers=headers, timeout=httpx.Timeout(120, connect=10)) as client,

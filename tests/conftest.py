@@ -13,7 +13,7 @@ import pytest
 from tests.postgres import PostgresDatabases
 from tests.postgres.shared import SharedPostgres
 
-SUITES = ("sqlite", "postgres")
+SUITES = ("sqlite", "postgres", "sdk")
 SHARED_POSTGRES = pytest.StashKey[SharedPostgres]()
 
 # No deadline per example: that would assert wall-clock time.

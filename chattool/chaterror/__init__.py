@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chattool.chaterror.classified import ClassifiedError, with_classification, with_provider
-    from chattool.chaterror.classify import classify
+    from chattool.chaterror.classifier import classify
     from chattool.chaterror.detail import format_diagnostic
     from chattool.chaterror.events import error_from_event
     from chattool.chaterror.kinds import Kind, compat_kind
-    from chattool.chaterror.messages import retry_message, terminal_message
+    from chattool.chaterror.messages import next_step, retry_message, terminal_message
     from chattool.chaterror.payload import retry_payload, terminal_payload
     from chattool.chaterror.persistence import decode_last_error, encode_last_error
     from chattool.chaterror.policy import RetryPolicy, effective_delay
@@ -50,6 +50,7 @@ __all__ = [
     "encode_last_error",
     "error_from_event",
     "format_diagnostic",
+    "next_step",
     "retry_if_provider",
     "retry_message",
     "retry_payload",
@@ -76,13 +77,14 @@ _HOMES = {
     "StartupTimeout": "startup",
     "StreamIncomplete": "streams",
     "call_with_retry": "retry",
-    "classify": "classify",
+    "classify": "classifier",
     "compat_kind": "kinds",
     "decode_last_error": "persistence",
     "effective_delay": "policy",
     "encode_last_error": "persistence",
     "error_from_event": "events",
     "format_diagnostic": "detail",
+    "next_step": "messages",
     "retry_if_provider": "retry",
     "retry_message": "messages",
     "retry_payload": "payload",

@@ -79,7 +79,7 @@ def class_facts(cls: type) -> ClassFacts:
     row, category = class_names.ROWS.get(row_name, ""), class_names.CATEGORIES.get(row_name, "")
     canceled = issubclass(cls, _CANCELLATIONS) or "RunCancelled" in names
     transport = _transport(cls, names)
-    unreadable = any(name == "JSONDecodeError" or name.endswith("ValidationError") for name in names)
+    unreadable = any(name in class_names.UNREADABLE or name.endswith("ValidationError") for name in names)
     traits = {
         "canceled": canceled,
         "deadline": issubclass(cls, TimeoutError) or "RunTimedOut" in names,

@@ -95,3 +95,5 @@ BROKEN_TRANSPORT = frozenset(
 OWN_MISTAKES = frozenset({"LocalProtocolError", "InvalidURL", "UnsupportedProtocol", "TooManyRedirects"})
 TLS_ENDED = frozenset({"SSLEOFError", "SSLZeroReturnError"})
 TLS_OTHER = frozenset({"SSLSyscallError", "SSLWantReadError", "SSLWantWriteError"})
+#: An answer came, and was no JSON; so were those whose name ends in ``ValidationError``.
+UNREADABLE = frozenset({"JSONDecodeError", "ContentTypeError"})

@@ -150,7 +150,6 @@ NOT_RESOLVED = _codes("ENOTFOUND")
 
 #: Stands in the body of an answer about a free allowance; case counts.
 FREE_USAGE_MARKER = "FreeUsageLimitError"
-FREE_USAGE = _codes(FREE_USAGE_MARKER)
 
 ZHIPU_PROVIDERS = frozenset({"zhipu", "zhipuai", "zai", "z.ai"})
 ZHIPU_MONEY = _codes("1113", "1304", "1308", "1309", "1310")

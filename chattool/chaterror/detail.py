@@ -23,8 +23,10 @@ _CREDENTIALS = re.compile(r"(https?://)[^\s/?#\"'<>@]{1,400}@", re.IGNORECASE)
 _SECRET = re.compile(
     r"\b(?:sk|pk|rk|gsk|xai|key)-[A-Za-z0-9_\-]{16,400}|\bAIza[A-Za-z0-9_\-]{20,200}"
     r"|(?<=Bearer )[A-Za-z0-9._~+/=\-]{8,2000}|(?<=[?&]key=)[^\s&\"']{8,400}"
+    # What h11 says of a key with a line break behind it.
+    r"|(?<=Illegal header value b['\"])[^'\"]{1,2000}"
 )
-_SECRET_MARKS = ("k-", "xai-", "key", "AIza", "Bearer ")
+_SECRET_MARKS = ("k-", "xai-", "key", "AIza", "Bearer ", "header value")
 _WRAPPER = re.compile(r"[A-Z]{3,10} \"[^\"]{1,4000}\": [0-9]{3}\b")
 _TRAILING = ".,;:!?)]}"
 

@@ -179,9 +179,7 @@ def _stems(signals: Signals) -> list[str]:
     return stems
 
 
-def _answer_traits(answer: Answer, provider: str) -> Iterator[str]:
-    if provider == "opencode":
-        yield trait("opencode")
+def _answer_traits(answer: Answer) -> Iterator[str]:
     if answer.error is not None and "base_resp" in answer.error.document:
         yield trait("base_resp")
     if 0 < len(answer.message) <= _SHORT:
@@ -195,5 +193,7 @@ def _triggers(signals: Signals) -> list[Trigger]:
     for node in signals.chain:
         present += node.classes.traits
     if signals.answer is not None:
-        present += _answer_traits(signals.answer, signals.provider)
+        present += _answer_traits(signals.answer)
+    if signals.provider == "opencode":
+        present.append(trait("opencode"))
     return present

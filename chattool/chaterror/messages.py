@@ -10,6 +10,7 @@ from chattool.chaterror.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from chattool.chaterror.classified import ClassifiedError
 
@@ -77,6 +78,31 @@ SPECIAL: Mapping[str, str] = {
     "ContentPolicyViolationError": _CONTENT_FILTER,
 }
 
+_AGAIN = "{Wait}try again."
+_CHECK_NETWORK = "Check the provider's address and the network."
+
+#: What a person can do, by kind. {Wait} becomes the wait that the provider asks for.
+NEXT_STEPS: Mapping[str, str] = {
+    Kind.AUTH: "Check the API key and what it may do.",
+    Kind.QUOTA_EXHAUSTED: "Add credit, raise the limit, or switch to another model.",
+    Kind.FREE_QUOTA_EXHAUSTED: "Wait until the allowance renews, or switch to a paid plan.",
+    Kind.RATE_LIMIT: "{Wait}try again; send less at a time.",
+    Kind.OVERLOADED: _AGAIN,
+    Kind.TIMEOUT: "{Wait}try again; if it stays so, check the network.",
+    Kind.STARTUP_TIMEOUT: _AGAIN,
+    Kind.INVALID_REQUEST: "Change the request before sending it again.",
+    Kind.CONTEXT_OVERFLOW: "Shorten the conversation, or choose a model with a larger context window.",
+    Kind.CONFIG: "Check the selected model and the provider's settings.",
+    Kind.CANCELED: "Send it again if it is still wanted.",
+}
+_SPECIAL_STEPS: Mapping[str, str] = {
+    "host_not_resolved": _CHECK_NETWORK,
+    "tls_refused": "Check the provider's address and certificates.",
+    "provider_disabled": "Ask the administrator.",
+}
+_MORE_TIME = "Allow the request more time, or make it smaller."
+_UNKNOWN_STEP = "Read the detail; the same request will fail again."
+
 
 def terminal_message(error: ClassifiedError) -> str:
     """The headline of a failure that ends the turn."""
@@ -107,6 +133,26 @@ def retry_message(error: ClassifiedError) -> str:
     """The line shown while the call is being tried again; ``error.message`` plays no part in it."""
     text = RETRYING.get(error.kind) or TERMINAL.get(error.kind, _UNEXPECTED)
     return _filled(text, providers.normalized(error.provider))
+
+
+def next_step(error: ClassifiedError) -> str:
+    """What a person can do about the failure, in one sentence; ``""`` where nothing failed."""
+    if error.is_empty:
+        return ""
+    step = _SPECIAL_STEPS.get(error.evidence.partition(":")[2]) or NEXT_STEPS.get(error.kind, "")
+    if error.kind == Kind.TIMEOUT and not error.retryable:
+        step = _MORE_TIME
+    if not step:
+        step = _AGAIN if error.retryable else _UNKNOWN_STEP
+    wait = f"Wait {_in_words(error.retry_after)}, then " if error.retry_after else "Wait a little, then "
+    return step.replace("{Wait}", wait)
+
+
+def _in_words(wait: timedelta) -> str:
+    seconds = wait.total_seconds()
+    if seconds < 2 * 60:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.3g} h"
 
 
 @lru_cache(maxsize=512)

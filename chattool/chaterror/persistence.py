@@ -8,10 +8,11 @@ from typing import overload
 
 from chattool.chaterror import moments
 from chattool.chaterror.classified import ClassifiedError, normalized, trimmed
-from chattool.chaterror.classify import classify
+from chattool.chaterror.classifier import classify
 from chattool.chaterror.kinds import Kind
 from chattool.chaterror.messages import FINAL_GENERIC
 from chattool.chaterror.payload import terminal_payload
+from chattool.chaterror.tree import text_of
 
 _UNREADABLE = ClassifiedError(message=FINAL_GENERIC, kind=Kind.GENERIC.value)
 _TYPES: Mapping[str, type] = {
@@ -38,7 +39,7 @@ def encode_last_error(error: ClassifiedError | BaseException | None) -> dict[str
     payload = terminal_payload(known)
     if payload is not None:
         return payload
-    text = "" if isinstance(error, ClassifiedError) else trimmed(_text(error))
+    text = "" if isinstance(error, ClassifiedError) else trimmed(text_of(error))
     return {"message": text, "retryable": False}
 
 
@@ -75,10 +76,3 @@ def _parsed(stored: str | bytes) -> object:
 
 def _is_typed(value: object, expected: type) -> bool:
     return isinstance(value, expected) and (expected is not int or not isinstance(value, bool))
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
-        return ""

@@ -1,4 +1,4 @@
-"""Names of providers: recognised in texts and hosts, normalised, and displayed."""
+"""Providers: whose error it is, by statement, text, host or library; and how they are called."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from chattool.chaterror.answer import Answer
+    from chattool.chaterror.tree import Node
 
 DISPLAY_NAMES: Mapping[str, str] = {
     "anthropic": "Anthropic",
@@ -85,3 +88,29 @@ def of_host(host: str) -> str:
     if "amazonaws.com" in host and "bedrock" in host:
         return "bedrock"
     return in_text(host)
+
+
+def attributed(answer: Answer | None, chain: list[Node], lowered: str) -> str:
+    """The provider by what an exception states, by its text, by the host that was asked, by its library.
+
+    ``lowered`` is the text in lower case, without the body.
+    """
+    if answer is None:
+        return in_text(lowered) or _of_package(chain)
+    if stated := answer.first(lambda facts: facts.provider):
+        return normalized(stated)
+    own = lowered.partition("{")[0] if answer.body is not None else lowered
+    host = answer.first(lambda facts: facts.host)
+    if found := in_text(own) or (of_host(host) if host else ""):
+        return found
+    # Half the field is called through the openai package.
+    if host and any(node.classes.from_openai for node in chain):
+        return "openai-compat"
+    return _of_package(chain)
+
+
+def _of_package(chain: list[Node]) -> str:
+    for node in chain:
+        if node.classes.provider:
+            return node.classes.provider
+    return ""

@@ -20,8 +20,9 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from chattool.chaterror.classified import ClassifiedError, with_classification
-from chattool.chaterror.classify import classify
+from chattool.chaterror.classifier import classify
 from chattool.chaterror.policy import DEFAULT_POLICY, RetryPolicy, effective_delay
+from chattool.chaterror.tree import text_of
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ class RetryExhausted(Exception):
     """Every attempt failed. The cause is the last error, whose classification this one carries."""
 
     def __init__(self, attempts: int, last: BaseException) -> None:
-        super().__init__(f"max retry attempts ({attempts}) exceeded: {last}")
+        super().__init__(f"max retry attempts ({attempts}) exceeded: {text_of(last)}")
         self.attempts = attempts
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from chattool.chaterror import attribution, phrases, providers, status, status_line, transport, words
 from chattool.chaterror import body as bodies
 from chattool.chaterror import codes as code_lists
+from chattool.chaterror import phrases, providers, status, transport, words
 from chattool.chaterror.answer import Answer, has_answer, stated_code
 from chattool.chaterror.provider_error import ProviderError
 from chattool.chaterror.tree import joined_text
@@ -73,7 +73,7 @@ class Signals:
             self._hear_classes()
         self.status = self.structured_status or status.from_text(lowered)
         self.provider = (
-            providers.normalized(hint) if hint else attribution.provider(self.answer, self.chain, lowered)
+            providers.normalized(hint) if hint else providers.attributed(self.answer, self.chain, lowered)
         )
         if self.answer is None and not self.structured_status:
             if self.codes:
@@ -125,7 +125,7 @@ class Signals:
         if self.message and not self.status and not self.codes:
             return one_line(self.message.lower())
         text = one_line(bodies.without_page(self.lowered))
-        return "" if self.structured_status and status_line.is_status_line(text) else text
+        return "" if self.structured_status and status.is_status_line(text) else text
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -59,7 +59,7 @@ def finding(signals: Signals) -> Finding | None:
     if arrived or words.found(words.DEADLINE.words, signals.lowered):
         return None
     found = [one for node in signals.chain if (one := _of_node(node)) is not None]
-    if not signals.structured_status and not signals.codes and (one := _of_text(signals)) is not None:
+    if not signals.status and not signals.codes and (one := _of_text(signals)) is not None:
         found.append(one)
     return min(found, key=lambda one: one.rank, default=None)
 

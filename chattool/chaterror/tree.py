@@ -38,7 +38,7 @@ class Node:
         self.is_member = is_member
         self.classes = class_facts(type(error))  # type: ignore[arg-type] # mypy takes a class for its instance
         self.facts = facts(error, self.classes)
-        self.text = _text(error)
+        self.text = text_of(error)
         self.members: tuple[Node, ...] = ()
         self.causes: tuple[Node, ...] = ()
 
@@ -125,7 +125,8 @@ def _links(error: BaseException) -> list[tuple[BaseException, bool, bool]]:
     return links
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """What an exception says, as far as it is read; ``""`` when it cannot say it."""
     try:
         return str(error)[:LIMIT].strip()
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ app = typer.Typer(help="Understand errors of LLM providers.", no_args_is_help=Tr
 _STDIN = "-"
 #: More than ``classify`` reads of a body, so that it is told the truth about its size.
 _MOST_BYTES = 1 << 20
+_MOST_QUOTED = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +39,10 @@ def explain(
     ctx: typer.Context,
     text: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[TEXT]...", help="A log line or the text of an exception.", show_default=False
-        ),
+        typer.Argument(metavar="TEXT", help="A log line or the text of an exception.", show_default=False),
     ] = None,
     status: Annotated[
-        int, typer.Option("--status", min=0, max=999, help="HTTP status of the answer.", show_default=False)
+        int, typer.Option("--status", min=0, max=599, help="HTTP status of the answer.", show_default=False)
     ] = 0,
     header: Annotated[
         list[str] | None,
@@ -61,9 +61,10 @@ def explain(
         str, typer.Option("--provider", help="Who answered, like openai or google.", show_default=False)
     ] = "",
 ) -> int:
-    """Say what an error is, whether another try helps, and which evidence decided.
+    """Say what an error is, whether another try helps, what to do, and which evidence decided.
 
     Without TEXT and --body, standard input is read: a log line, a body, or a whole answer with its HTTP head.
+    Nothing is sent anywhere, and keys are not repeated.
 
     For example:
 
@@ -93,7 +94,7 @@ async def _explain(
     )
     found = classify(_error(report), provider=provider or None)
     if found.is_empty:
-        raise WrongUsage("there is nothing to explain: give a text, --status, or a body")
+        raise WrongUsage("there is nothing to explain: give a text, --status, or a body (try --help)")
     command.screen.show(_document(found), command.screen.facts(_facts(found)))
 
 
@@ -114,9 +115,9 @@ def _error(report: Report) -> BaseException:
     body = report.body
     # What comes without a status and looks neither like JSON nor like an answer is a line of a log.
     if body and not (report.status or report.headers or body.lstrip()[:5] == b"HTTP/" or _is_json(body)):
-        return RuntimeError(" ".join(filter(None, (report.text, body.decode("utf-8", "replace")))))
+        return _line(" ".join(filter(None, (report.text, body.decode("utf-8", "replace")))))
     if not body and not report.status and not report.headers:
-        return RuntimeError(report.text)
+        return _line(report.text)
     return ProviderError(
         report.text,
         status_code=report.status,
@@ -124,6 +125,21 @@ def _error(report: Report) -> BaseException:
         body=_last_answer(body.lstrip()) or None,
         provider=report.provider,
     )
+
+
+def _line(text: str) -> BaseException:
+    """The exception that left this line in a log; SDKs quote the body in it as Python prints an object."""
+    from chattool.chaterror import ProviderError
+
+    start, end = text.find("{'"), text.rfind("}") + 1
+    if 0 <= start < end and end - start <= _MOST_QUOTED:
+        try:
+            body = ast.literal_eval(text[start:end])
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            body = None
+        if isinstance(body, dict):
+            return ProviderError(text[:start], body=body)
+    return RuntimeError(text)
 
 
 def _is_json(body: bytes) -> bool:
@@ -149,20 +165,34 @@ def _headers(lines: tuple[str, ...]) -> dict[str, str]:
 
 def _document(found: ClassifiedError) -> dict[str, object]:
     from chattool.chaterror import terminal_payload
+    from chattool.chaterror.rows import meaning
 
     payload = terminal_payload(found) or {}
     if found.retry_after:
         payload["retry_after_seconds"] = found.retry_after.total_seconds()
-    return payload | {"evidence": found.evidence}
+    return payload | {
+        "next_step": _next_step(found),
+        "evidence": found.evidence,
+        "evidence_means": meaning(found.evidence),
+    }
+
+
+def _next_step(found: ClassifiedError) -> str:
+    from chattool.chaterror import next_step
+
+    if found.evidence == "E27" and not found.status_code:
+        return "Nothing in it is known: give --status, -H and --body of the answer, if one arrived."
+    return next_step(found)
 
 
 def _facts(found: ClassifiedError) -> list[tuple[str, object]]:
-    from chattool.chaterror.meanings import meaning
+    from chattool.chaterror.rows import meaning
 
     facts = [
         ("kind", found.kind),
         ("retryable", "yes" if found.retryable else "no"),
         ("headline", found.message),
+        ("next step", _next_step(found)),
         ("detail", found.detail),
         ("provider", found.provider),
         ("status", found.status_code or ""),

@@ -1,7 +1,7 @@
 """Time of ``classify`` per error, beside what other libraries take for the same one: ``--help``.
 
 Needs nothing but the package, so any environment can run it; litellm and pydantic-ai are measured where
-they are installed: ``.venv-sdk/bin/python -m tests.bench.classify``, ``.venv-sdk-litellm/bin/python -m ...``.
+they are installed. ``scripts/bench classify`` runs it in each environment that is there.
 """
 
 from __future__ import annotations

@@ -214,13 +214,16 @@ async def test_a_new_turn_forgets_the_last_error(talk: Talk) -> None:
     assert talk.events == []
 
 
-async def test_the_program_shows_the_same_error_when_it_is_started_again(talk: Talk, tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["sk-not-a-key-at-all-000", ""], ids=["a key", "no key"])
+async def test_the_program_shows_the_same_error_when_it_is_started_again(
+    talk: Talk, tmp_path: Path, key: str
+) -> None:
     talk.endpoint.behaviours = [answer(402)]
     program = [sys.executable, str(EXAMPLE), "--base-url", talk.endpoint.base_url, "--provider", "openai"]
     program += ["--url", f"sqlite:///{tmp_path / 'program.db'}"]
 
     async def run(*words_: str) -> tuple[int | None, str]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "sk-not-a-key-at-all-000"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": key}
         process = await asyncio.create_subprocess_exec(
             *program, *words_, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment
         )

@@ -10,7 +10,7 @@ from typing import Any
 _STRING = 7
 
 
-def message(event: Any) -> bytes:  # noqa: ANN401 - whatever the case says
+def message(event: Any) -> bytes:
     """One message: ``{"event": name, ...}`` or ``{"exception": name, ...}`` with a ``payload``."""
     kind = "exception" if "exception" in event else "event"
     headers = {

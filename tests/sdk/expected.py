@@ -45,21 +45,48 @@ _UNREADABLE: dict[str, Verdict] = {"200 page": ("generic", True)}
 # aiohttp's own limits are raised as the bare TimeoutError, which is how a caller's deadline looks.
 _DEADLINE: Verdict = ("timeout", False)
 
+# Their streams end like any other when the last event is missing, and have no event to be guarded by.
+_UNGUARDED: dict[str, Verdict] = {"stream: ends early": None}
+# The framework trips over what the SDK made of a page.
+_TRIPPED: dict[str, Verdict] = {"200 page": _UNNAMED}
+
 EXCEPTIONS: dict[str, dict[str, Verdict]] = {
     "anthropic": _WITHOUT_MODEL,
+    "anthropic 0": _WITHOUT_MODEL,
     "google-genai": _WITHOUT_MODEL | _UNREADABLE,
     "google-genai aiohttp": _WITHOUT_MODEL | _UNREADABLE | {"stall": _DEADLINE, "stream: stall": _DEADLINE},
+    "google-genai 1": _WITHOUT_MODEL | _UNREADABLE,
     "mistralai": {"200 page": _UNNAMED},
+    # What its streams report ends in the complaint of a validator, which keeps only pieces of it.
+    "mistralai 1": {
+        "200 page": _UNNAMED,
+        "stream: overload": ("generic", True),
+        "stream: rate limit": ("generic", True),
+    },
     "boto3": {"stream: overload": ("timeout", True)},
+    "httpx": _UNREADABLE,
+    "httpx2": _UNREADABLE,
+    # Its errors have no body, so only the status is left. The path of the URL names openai, whose
+    # gateways send a 404 without a code in passing.
+    "aiohttp": _UNREADABLE
+    | {
+        "404": ("generic", True),
+        "spent money": ("rate_limit", True),
+        "too long": ("invalid_request", False),
+    },
+    "pydantic-ai": _TRIPPED | _UNGUARDED,
+    "pydantic-ai 1": _TRIPPED | _UNGUARDED,
+    "openai-agents chat": _TRIPPED | _UNGUARDED,
+    "openai-agents responses": _TRIPPED | _UNGUARDED,
     # litellm makes a failure of its own out of a page, and an end out of a missing one.
-    "litellm openai": _UNREADABLE | {"stream: ends early": None},
+    "litellm openai": _UNREADABLE | _UNGUARDED,
     # Its anthropic route reports each failure of a stream as a 500 and drops the type.
     "litellm anthropic": _WITHOUT_MODEL
+    | _UNGUARDED
     | {
         "200 page": ("timeout", True),
         "stream: overload": ("generic", True),
         "stream: rate limit": ("generic", True),
-        "stream: ends early": None,
     },
 }
 

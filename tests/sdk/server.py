@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -23,7 +24,9 @@ _TLS_HANDSHAKE = b"\x16"
 def misbehaving_server() -> Iterator[int]:
     """The port of a server that runs in a thread of its own."""
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(_serve, "127.0.0.1", 0))
+    # Stalled answers would stall for ever; a cancelled one is reported as a failure of the server.
+    closing = asyncio.Event()
+    server = loop.run_until_complete(asyncio.start_server(partial(_serve, closing), "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, name="misbehaving-server", daemon=True)
     thread.start()
     try:
@@ -31,15 +34,14 @@ def misbehaving_server() -> Iterator[int]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        # Answers that stall would stall for ever.
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))  # noqa: TID251 - one turn, for the cancelled tasks
         server.close()
+        closing.set()
+        if left := asyncio.all_tasks(loop):
+            loop.run_until_complete(asyncio.wait(left, timeout=5))
         loop.close()
 
 
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _serve(closing: asyncio.Event, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         first = await reader.readexactly(1)
         if first == _TLS_HANDSHAKE:
@@ -48,7 +50,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         await reader.readexactly(_length(head))
         _empty, dialect, case, *_rest = unquote(head.split()[1]).split("/")
-        await _behave(DIALECTS[dialect], case, writer)
+        await _behave(DIALECTS[dialect], case, writer, closing)
         await writer.drain()
     except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
         pass  # the client left, or spoke TLS
@@ -63,13 +65,13 @@ def _length(head: str) -> int:
     return 0
 
 
-async def _behave(dialect: Dialect, case: str, writer: asyncio.StreamWriter) -> None:
+async def _behave(dialect: Dialect, case: str, writer: asyncio.StreamWriter, closing: asyncio.Event) -> None:
     if case == "reset":
         _reset(writer)
     elif case == "stall":
-        await asyncio.Event().wait()
+        await closing.wait()
     elif case.startswith("stream: "):
-        await _stream(dialect, case.removeprefix("stream: "), writer)
+        await _stream(dialect, case.removeprefix("stream: "), writer, closing)
     else:
         _answer(answer(dialect, case), writer)
 
@@ -81,7 +83,7 @@ def _answer(whole: Answer, writer: asyncio.StreamWriter) -> None:
     writer.write(f"HTTP/1.1 {whole.status} Status\r\n{head}\r\n".encode() + content)
 
 
-async def _stream(dialect: Dialect, case: str, writer: asyncio.StreamWriter) -> None:
+async def _stream(dialect: Dialect, case: str, writer: asyncio.StreamWriter, closing: asyncio.Event) -> None:
     lines = f"content-type: {dialect.stream_kind}\r\ntransfer-encoding: chunked\r\n"
     writer.write(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode())
     events = [dialect.first]
@@ -93,10 +95,10 @@ async def _stream(dialect: Dialect, case: str, writer: asyncio.StreamWriter) -> 
     await writer.drain()
     if case == "reset":
         # Lets the client read what was sent before, which a reset would discard.
-        await asyncio.sleep(0.1)  # noqa: TID251 - the network's time, not ours
+        await asyncio.sleep(0.2)  # noqa: TID251 - the network's time, not ours
         _reset(writer)
     elif case == "stall":
-        await asyncio.Event().wait()
+        await closing.wait()
     else:
         writer.write(b"0\r\n\r\n")
 

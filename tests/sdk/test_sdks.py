@@ -1,4 +1,4 @@
-"""Each real SDK, in its own environment, in each case: what it raises is classified as it should be."""
+"""Each client, in its own environment, in each case: what it raises is classified as it should be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CI = os.environ.get("CI") == "true"
 
 
 def _interpreter(client: str) -> Path:
-    folder = ".venv-sdk-litellm" if client.startswith("litellm") else ".venv-sdk"
+    folder = CLIENTS[client].environment
     python = ROOT / folder / "bin" / "python"
     if not python.exists():
         sentence = f"the SDKs are not installed in {folder}; run: scripts/sdk-env"
@@ -43,9 +43,10 @@ def _outcomes(client: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.sdk
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("client", CLIENTS)
-def test_what_an_sdk_raises_is_classified(client: str) -> None:
+def test_what_a_client_raises_is_classified(client: str) -> None:
     outcomes = _outcomes(client)
     *cases, _version = outcomes
     by_case = {each["case"]: each for each in cases}

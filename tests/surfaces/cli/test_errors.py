@@ -30,7 +30,7 @@ def document(*words: str, stdin: str = "") -> dict[str, object]:
 def test_a_log_line_is_explained() -> None:
     lines = explain("openai: 429 too many requests, try again in 7s").splitlines()
     assert [line.split(maxsplit=1)[0] for line in lines] == [
-        *("kind", "retryable", "headline", "detail", "provider", "status", "retry", "evidence"),
+        *("kind", "retryable", "headline", "next", "detail", "provider", "status", "retry", "evidence"),
     ]
     assert lines[0].split() == ["kind", "rate_limit"]
     assert lines[-1].split(maxsplit=1)[1] == "E22:429 (status 429 or words about a rate limit)"
@@ -47,7 +47,9 @@ SPENT = {
     "provider": "openai",
     "status_code": 429,
     "code": "insufficient_quota",
+    "next_step": "Add credit, raise the limit, or switch to another model.",
     "evidence": "E9:insufficient_quota",
+    "evidence_means": "a code or detail that means spent money",
 }
 
 
@@ -77,6 +79,30 @@ def test_a_line_on_standard_input_is_explained() -> None:
 
 def test_a_body_alone_on_standard_input_is_explained() -> None:
     assert document(stdin='{"error": {"code": 503, "message": "m"}}')["status_code"] == 503
+
+
+QUOTED = (
+    "ERROR Error code: 429 - "
+    "{'error': {'message': 'no \\'credit\\'', 'code': 'insufficient_quota', 'param': None}}"
+)
+
+
+@pytest.mark.parametrize("words", [(QUOTED,), ()], ids=["argument", "standard input"])
+def test_a_body_that_an_sdk_quotes_as_python_prints_it_is_read(words: tuple[str, ...]) -> None:
+    found = document(*words, stdin="" if words else QUOTED)
+    assert (found["status_code"], found["code"]) == (429, "insufficient_quota")
+    assert found["detail"] == "no 'credit'"
+
+
+@pytest.mark.parametrize(
+    "line", ["{'a': ", "{'a'} 429", "{'" + "[" * 5000 + "}", "{'a': __import__('os')} 429"]
+)
+def test_a_line_that_only_looks_like_a_quoted_body_is_a_line(line: str) -> None:
+    assert document(line)["kind"] == ("rate_limit" if "429" in line else "generic")
+
+
+def test_a_line_of_which_nothing_is_known_asks_for_more() -> None:
+    assert "give --status, -H and --body" in str(document("hello")["next_step"])
 
 
 def test_nothing_to_explain_and_a_header_that_is_none_are_wrong_usage() -> None:

@@ -6,8 +6,17 @@ import json
 
 import pytest
 
-from chattool.chaterror import classify, format_diagnostic
-from tests.unit.chaterror.shapes import answered, coded, raised, said
+from chattool.chaterror import (
+    RetryExhausted,
+    classify,
+    encode_last_error,
+    format_diagnostic,
+    next_step,
+    retry_payload,
+    terminal_message,
+    terminal_payload,
+)
+from tests.unit.chaterror.shapes import Response, answered, coded, raised, said
 
 MESSAGES = {
     "error.message": ({"error": {"message": "a"}, "message": "b"}, "a"),
@@ -184,6 +193,7 @@ KEYS = [
     "Bearer abcdefghijklmnop",
     "https://user:hunter2hunter2@api.test/v1",
     "https://api.test/v1?key=abcdefghijklmn",
+    r"Illegal header value b'house-key-abcdefgh\n'",
 ]
 
 
@@ -208,3 +218,35 @@ def test_nothing_is_shown_that_a_store_refuses() -> None:
 
 def test_a_headline_never_holds_the_providers_words() -> None:
     assert "secret" not in classify(answered(418, coded("secret_code", "secret words"))).message
+
+
+CANARY = "canary0canary0canary0"
+
+
+def test_nothing_of_an_answer_but_its_message_and_code_is_shown() -> None:
+    """Headers, other fields of the body, and URLs stay with the exception."""
+    body = {
+        "error": {"message": "slow down", "code": "rate_limit_exceeded", "user": CANARY, "trace": [CANARY]},
+        "request": {"prompt": CANARY},
+    }
+    request = Response(url=f"https://{CANARY}:{CANARY}@api.test/v1?token={CANARY}")
+    response = Response(status_code=429, headers={"authorization": CANARY, "set-cookie": CANARY})
+    for error in (
+        answered(429, body, headers={"x-api-key": CANARY}),
+        answered(429, f"HTTP/1.1 429 Slow\r\nset-cookie: {CANARY}\r\n\r\n" + json.dumps(body)),
+        raised("RateLimitError", "slow", body=body, request=request, response=response),
+        raised("SomeError", f"GET https://{CANARY}@api.test/v1?key={CANARY}#{CANARY} failed"),
+        answered(502, f"<html><body>{CANARY}</body></html>", text="bad gateway"),
+        answered(418, f"not declared as text: {CANARY}", text=""),
+        answered(0, "x" * 70_000 + CANARY, text="too much"),
+    ):
+        found = classify(error)
+        shown = [found, terminal_payload(found), encode_last_error(error), terminal_message(found)]
+        shown += [retry_payload(found, attempt=1, delay=found.retry_after), next_step(found)]
+        assert found.kind
+        assert CANARY not in str(shown)
+
+
+def test_an_exhausted_retry_repeats_no_body_and_no_header() -> None:
+    last = answered(529, {"error": {"message": CANARY}}, text="busy", headers={"x": CANARY})
+    assert CANARY not in str(RetryExhausted(25, last))

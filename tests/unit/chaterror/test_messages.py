@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from chattool.chaterror import ClassifiedError, Kind, classify, compat_kind, retry_message, terminal_message
+from chattool.chaterror import (
+    ClassifiedError,
+    Kind,
+    classify,
+    compat_kind,
+    next_step,
+    retry_message,
+    terminal_message,
+)
 from tests.unit.chaterror.shapes import answered, coded, raised
 
 TERMINAL = {
@@ -148,3 +158,38 @@ def test_clients_of_the_older_set_get_a_word_they_know(kind: Kind) -> None:
 
 def test_a_foreign_kind_has_no_other_word() -> None:
     assert compat_kind("solar_flare") == "solar_flare"
+
+
+# The next step
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_has_a_next_step(kind: Kind) -> None:
+    assert next_step(ClassifiedError(kind=kind, message="m"))
+
+
+@pytest.mark.parametrize(
+    ("wait", "words"),
+    [
+        (timedelta(), "Wait a little"),
+        (timedelta(milliseconds=350), "Wait 0.35 s"),
+        (timedelta(seconds=119), "Wait 119 s"),
+        (timedelta(minutes=90), "Wait 90 min"),
+        (timedelta(hours=12), "Wait 12 h"),
+    ],
+)
+def test_a_wait_is_part_of_the_next_step(wait: timedelta, words: str) -> None:
+    limited = ClassifiedError(kind=Kind.RATE_LIMIT, message="m", retryable=True, retry_after=wait)
+    assert next_step(limited).startswith(f"{words}, then try again")
+
+
+def test_the_next_step_of_a_callers_own_deadline_is_more_time() -> None:
+    assert "more time" in next_step(classify(TimeoutError()))
+    assert "try again" in next_step(classify(answered(503)))
+
+
+def test_a_foreign_kind_has_the_next_step_of_its_flag_and_nothing_has_none() -> None:
+    foreign = ClassifiedError(kind="solar_flare", message="m", retryable=True)
+    assert next_step(foreign) == "Wait a little, then try again."
+    assert next_step(ClassifiedError(kind="solar_flare", message="m")).startswith("Read the detail")
+    assert next_step(ClassifiedError()) == ""

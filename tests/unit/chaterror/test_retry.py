@@ -111,6 +111,19 @@ async def test_twenty_five_calls_and_twenty_four_waits_at_most(naps: Naps) -> No
     assert (found.kind, found.provider, found.retryable) == ("overloaded", "openai", True)
 
 
+async def test_a_failure_that_cannot_say_its_text_runs_out_like_any_other(naps: Naps) -> None:
+    class Unprintable(Exception):
+        status_code = 529
+
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    with pytest.raises(RetryExhausted) as caught:
+        await call_with_retry(failing(*[Unprintable()] * 2), RetryPolicy(attempts=2), sleep=naps)
+    assert str(caught.value) == "max retry attempts (2) exceeded: "
+    assert classify(caught.value).kind == "overloaded"
+
+
 async def test_a_final_failure_is_raised_at_once_as_itself_with_its_classification(naps: Naps) -> None:
     wrong_key = answered(401)
     with pytest.raises(type(wrong_key)) as caught:

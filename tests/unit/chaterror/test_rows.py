@@ -8,8 +8,8 @@ import pytest
 
 from chattool.chaterror import ClassifiedError, StreamIncomplete, classify, with_classification
 from chattool.chaterror.evidence import ROWS
-from chattool.chaterror.meanings import MEANINGS, meaning
-from tests.unit.chaterror.shapes import answered, coded, raised, said, verdict
+from chattool.chaterror.rows import MEANINGS, meaning
+from tests.unit.chaterror.shapes import answered, coded, raised, row, said, verdict
 
 CASES = {
     # E1
@@ -408,3 +408,9 @@ def test_every_row_has_a_case() -> None:
 def test_the_own_flag_never_overrides_a_kind() -> None:
     assert classify(answered(401, retryable=True)).retryable is False
     assert classify(answered(429, retryable=False)).retryable is True
+
+
+def test_the_free_usage_marker_as_the_code_in_a_mere_text_is_heard_at_opencode() -> None:
+    error = raised("SomeError", "code=FreeUsageLimitError; message=come back later")
+    assert verdict(error, provider="opencode") == ("E6", "free_quota_exhausted", False)
+    assert row(error, provider="openai") == "E27"

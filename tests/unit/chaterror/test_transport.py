@@ -120,6 +120,11 @@ def test_a_whole_text_of_a_javascript_gateway_is_tried_again(text: str) -> None:
     assert row(RuntimeError(text)) == "E5"
 
 
+def test_the_name_of_a_system_error_beside_a_status_in_the_text_says_nothing() -> None:
+    assert row(RuntimeError("read ECONNRESET")) == "E5"
+    assert row(RuntimeError("read ECONNRESET, tried again: status 401")) == "E17"
+
+
 def test_such_a_text_inside_a_longer_one_says_nothing() -> None:
     assert row(RuntimeError("there was a socket hang up somewhere")) == "E27"
 
