@@ -1,11 +1,13 @@
-"""The tools for Anthropic's API, and for the tool runner of its SDK. Only ``runner_tools`` needs the package."""
+"""The tools for Anthropic's API, and for the tool runner of its SDK.
+
+Only ``runner_tools`` needs the package ``anthropic``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chattool.adapters.calls import answered, needed
+from chattool.adapters.calls import answered, needed, part
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,7 +19,12 @@ def tools(toolset: Toolset, *, strict: bool = False) -> list[dict[str, Any]]:
     """The argument ``tools`` of ``messages.create``."""
     marks = {"strict": True} if strict else {}
     return [
-        {"name": tool["name"], "description": tool["description"], "input_schema": tool["parameters"], **marks}
+        {
+            "name": tool["name"],
+            "description": tool["description"],
+            "input_schema": tool["parameters"],
+            **marks,
+        }
         for tool in toolset.schemas(strict=strict)
     ]
 
@@ -28,10 +35,10 @@ async def answer(toolset: Toolset, block: object) -> dict[str, Any]:
     Raises:
         TypeError: it is no such block.
     """
-    if _part(block, "type") != "tool_use":
+    if part(block, "type") != "tool_use":
         raise TypeError("block is no tool_use block of a message")
-    call_id = _part(block, "id")
-    envelope = await answered(toolset, _part(block, "name"), _part(block, "input"), call_id=call_id)
+    call_id = part(block, "id")
+    envelope = await answered(toolset, part(block, "name"), part(block, "input"), call_id=call_id)
     return {
         "type": "tool_result",
         "tool_use_id": call_id,
@@ -66,7 +73,3 @@ def _function(toolset: Toolset, name: str) -> Callable[..., Awaitable[str]]:
         return envelope.text
 
     return call
-
-
-def _part(value: object, name: str) -> Any:  # noqa: ANN401 - what providers send
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

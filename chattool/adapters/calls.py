@@ -1,12 +1,13 @@
-"""What the adapters have in common: a call by name, its reader's answer, and the missing framework."""
+"""What the adapters have in common: reading a call, answering it, and saying which framework is missing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from chattool.context import Progress
     from chattool.envelope import Envelope
@@ -30,6 +31,11 @@ async def answered(
         progress = None
     response = await toolset.dispatch(name, given, progress, tool_call_id=call_id)
     return toolset.envelope(name, response)
+
+
+def part(call: object, name: str) -> Any:  # noqa: ANN401 - what providers send
+    """A field of what an SDK or the JSON of a provider gives; ``None`` where there is none."""
+    return call.get(name) if isinstance(call, Mapping) else getattr(call, name, None)
 
 
 @contextmanager

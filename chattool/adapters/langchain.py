@@ -52,7 +52,7 @@ def _tool_class() -> Any:  # noqa: ANN401 - a class that exists only where LangC
     async def dispatch_progress(value: float, total: float | None, message: str) -> None:
         await adispatch_custom_event(_EVENT, {"value": value, "total": total, "message": message})
 
-    class WorkspaceTool(BaseTool):  # type: ignore[misc] # known at run time only
+    class WorkspaceTool(BaseTool):  # type: ignore[misc] # a class at run time only
         """One tool of a toolset."""
 
         toolset: Any = Field(exclude=True, repr=False)

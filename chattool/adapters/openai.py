@@ -5,10 +5,9 @@ The model reads ``ok``, since neither API has a mark for a failed call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chattool.adapters.calls import answered
+from chattool.adapters.calls import answered, part
 
 if TYPE_CHECKING:
     from chattool.toolset import Toolset
@@ -36,20 +35,16 @@ async def answer(toolset: Toolset, call: object) -> dict[str, str]:
     Raises:
         TypeError: it is neither.
     """
-    function = _part(call, "function")
+    function = part(call, "function")
     if function is not None:
-        text = await _text(toolset, function, _part(call, "id"))
-        return {"role": "tool", "tool_call_id": _part(call, "id"), "content": text}
-    if _part(call, "call_id") is not None:
-        text = await _text(toolset, call, _part(call, "call_id"))
-        return {"type": "function_call_output", "call_id": _part(call, "call_id"), "output": text}
+        text = await _text(toolset, function, part(call, "id"))
+        return {"role": "tool", "tool_call_id": part(call, "id"), "content": text}
+    if part(call, "call_id") is not None:
+        text = await _text(toolset, call, part(call, "call_id"))
+        return {"type": "function_call_output", "call_id": part(call, "call_id"), "output": text}
     raise TypeError("call is neither a tool call of a chat completion nor a function call of a response")
 
 
 async def _text(toolset: Toolset, function: object, call_id: str) -> str:
-    name, given = _part(function, "name"), _part(function, "arguments")
+    name, given = part(function, "name"), part(function, "arguments")
     return (await answered(toolset, name, given, call_id=call_id)).text
-
-
-def _part(value: object, name: str) -> Any:  # noqa: ANN401 - what providers send
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

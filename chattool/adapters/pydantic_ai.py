@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import SchemaValidator, core_schema
+
 from chattool.adapters.calls import answered, needed
 
 if TYPE_CHECKING:
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
 
     from chattool.context import Progress
     from chattool.toolset import Toolset
+
+
+# ``from_schema`` takes any JSON, and what is no object would end the run with a TypeError.
+_OBJECT = SchemaValidator(
+    core_schema.no_info_before_validator_function(
+        lambda given: {} if given is None else given,
+        core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema()),
+    )
+)
 
 
 def tools(toolset: Toolset, *, strict: bool = False) -> list[Any]:
@@ -39,6 +50,7 @@ def tools(toolset: Toolset, *, strict: bool = False) -> list[Any]:
             takes_ctx=True,
         )
         tool.strict = strict
+        tool.function_schema.validator = _OBJECT
         made.append(tool)
     return made
 
@@ -73,14 +85,13 @@ def _progress(context: Any) -> Progress | None:  # noqa: ANN401 - a RunContext
 
 @cache
 def _event_class() -> Any | None:  # noqa: ANN401 - a class that pydantic-ai knows from now on
-    import pydantic_ai  # noqa: PLC0415
-
-    base = getattr(pydantic_ai, "CustomEvent", None)
-    if base is None:
+    try:
+        from pydantic_ai import CustomEvent  # noqa: PLC0415
+    except ImportError:  # pydantic-ai 1
         return None
 
     @dataclass(kw_only=True)
-    class WorkspaceProgress(base, name="chattool.progress"):  # type: ignore[misc] # known at run time only
+    class WorkspaceProgress(CustomEvent, name="chattool.progress"):  # type: ignore[misc, call-arg] # no class before run time
         """How far a build has got."""
 
         value: float
