@@ -1,0 +1,39 @@
+"""A real engine, and no network but the loopback interface."""
+
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chattool.engine import open_engine
+from tests.integration.tools.engine_host import EngineHost, HeldEcho
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost", None}
+
+
+@pytest.fixture
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401 - the socket's
+        assert self.family == socket.AF_UNIX or address[0] in LOOPBACK, f"connects to {address}"
+        connect(self, address)
+
+    def guarded_getaddrinfo(host: Any, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - as above
+        assert host in LOOPBACK, f"looks up {host}"
+        return getaddrinfo(host, *rest, **named)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+
+
+@pytest.fixture
+async def host(tmp_path: Path, only_loopback: None) -> AsyncIterator[EngineHost]:
+    echo = HeldEcho()
+    url = f"sqlite:///{tmp_path / 'chattool.sqlite3'}"
+    async with open_engine(url, user="ana", provisioners=[echo]) as engine:
+        await engine.set_allowance("Everyone", 40)
+        yield EngineHost(engine, echo, tmp_path)
+        echo.gate.set()
