@@ -16,6 +16,7 @@ from db.tables import chat_tool_calls, chats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from db.ids import BuildId, ChatId, OrganizationId, UserId, WorkspaceId
     from db.statements import Row
     from db.transactions import Connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,9 +13,11 @@ import typer
 from chattool.cli.command import Command, WrongUsage, run
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from chattool.mcp_server import Origin
+    from chattool.callers import Caller
+    from chattool.cli.options import Options
+    from chattool.engine import Engine
 
 
 def register(app: typer.Typer) -> None:
@@ -43,39 +46,63 @@ def mcp(ctx: typer.Context) -> int:
 
 async def _serve(command: Command) -> None:
     from chattool import callers
-    from chattool.cli.session import open_working_engine
+    from chattool.cli.session import check_url
     from chattool.event_log import log_events
     from chattool.mcp_server import Origin
 
     options = command.options
+    check_url(options)
     if options.chat_named and not callers.is_handle(options.chat):
         raise WrongUsage(f"{options.chat!r} cannot be a chat: a chat's name has {callers.HANDLE_RULE}")
-    log_events(logging.DEBUG if options.debug else logging.WARNING)
-    # The library takes a while to load, and so does the start of an engine in its own process.
-    loading = asyncio.create_task(asyncio.to_thread(_serve_stdio))
-    async with open_working_engine(options) as engine:
-        serve = await loading
-        await serve(
-            Origin(
-                caller=engine.caller(default_chat=f"mcp:{uuid.uuid4().hex}"),
-                pinned=(options.chat,) if options.chat_named else (),
-                prepare=_engine_at_work(command),
-            )
-        )
-
-
-def _serve_stdio() -> Callable[[Origin], Awaitable[None]]:
     try:
         from chattool.mcp_server import serve_stdio
     except ImportError as error:
         raise WrongUsage(str(error)) from error
-    return serve_stdio
+    log_events(logging.DEBUG if options.debug else logging.WARNING)
+    async with _opening(options) as engine:
+        caller = _caller(options, engine)
+        await serve_stdio(Origin(caller=caller, pinned=(options.chat,) if options.chat_named else ()))
 
 
-def _engine_at_work(command: Command) -> Callable[[], Awaitable[object]] | None:
-    """What makes sure that somebody works on the builds: an engine leaves when it has been idle."""
-    from chattool import background
+@asynccontextmanager
+async def _opening(options: Options) -> AsyncIterator[asyncio.Future[Engine]]:
+    """The engine, as soon as it is open. Hosts give up on a server that does not greet them in seconds."""
+    from chattool.cli.session import open_working_engine
 
-    if command.options.url is not None:
-        return None
-    return lambda: background.ensure(command.options.home)
+    ready: asyncio.Future[Engine] = asyncio.get_running_loop().create_future()
+    served = asyncio.Event()
+
+    async def hold() -> None:
+        try:
+            async with open_working_engine(options) as engine:
+                ready.set_result(engine)
+                await served.wait()
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+            ready.exception()  # whoever calls a tool is told; if nobody does, it is no news
+
+    holding = asyncio.create_task(hold())
+    try:
+        yield ready
+    finally:
+        served.set()
+        if not ready.done():
+            holding.cancel()
+        await asyncio.wait({holding})
+
+
+def _caller(options: Options, opening: asyncio.Future[Engine]) -> Callable[[], Awaitable[Caller]]:
+    default_chat = f"mcp:{uuid.uuid4().hex}"
+
+    async def caller() -> Caller:
+        from chattool import background
+
+        engine = await asyncio.shield(opening)
+        if options.url is None:
+            # The background engine leaves when it has been idle for a while.
+            await background.ensure(options.home)
+        return engine.caller(default_chat=default_chat)
+
+    return caller

@@ -17,7 +17,7 @@ from chattool.toolset import TOOLS, internal_error
 from db.errors import ChattoolError, StoreBusy, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from chattool.backend import Chat
     from chattool.callers import Caller
@@ -48,12 +48,11 @@ _running: set[asyncio.Task[Envelope]] = set()
 class Origin:
     """Where a request comes from: whose it is, and the chats that its host has pinned.
 
-    ``prepare`` is awaited before each call; what it raises is the answer.
+    ``caller`` is awaited for each request, and has everything ready for it; what it raises is the answer.
     """
 
-    caller: Caller
+    caller: Callable[[], Awaitable[Caller]]
     pinned: tuple[str, ...] = ()
-    prepare: Callable[[], Awaitable[object]] | None = None
 
 
 def tool_documents() -> list[dict[str, Any]]:
@@ -100,10 +99,9 @@ async def _envelope(
 ) -> Envelope:
     asked = arguments.pop("chat_id", None)
     try:
-        if origin.prepare is not None:
-            await origin.prepare()
-        chat = await _chat(origin, meta, asked, make=name == _MAKES_CHAT)
-        toolset = origin.caller.toolset(chat).within(WAIT)
+        caller = await origin.caller()
+        chat = await _chat(caller, origin.pinned, meta, asked, make=name == _MAKES_CHAT)
+        toolset = caller.toolset(chat).within(WAIT)
     except ChattoolError as error:
         return enveloped(ToolResponse.text_error(str(error)))
     except Exception as error:  # noqa: BLE001 - the last place that can keep its text from the model
@@ -116,14 +114,16 @@ async def _envelope(
     return toolset.envelope(name, response, chat_id=told)
 
 
-async def _chat(origin: Origin, meta: Mapping[str, object], asked: object, *, make: bool) -> Chat | None:
-    pinned = {*origin.pinned}
+async def _chat(
+    caller: Caller, pins: Iterable[str], meta: Mapping[str, object], asked: object, *, make: bool
+) -> Chat | None:
+    pinned = {*pins}
     if (handle := meta.get(_CHAT_KEY)) is not None:
         pinned.add(str(handle))
     if asked is not None and not isinstance(asked, str):
         raise ToolError("chat_id must be text")
     try:
-        return await chosen_chat(origin.caller, pinned=pinned, asked=asked and asked.strip(), make=make)
+        return await chosen_chat(caller, pinned=pinned, asked=asked and asked.strip(), make=make)
     except (StoreBusy, StoreUnavailable) as error:
         raise ToolError(f"load chat: {error}") from error
 

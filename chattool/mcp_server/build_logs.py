@@ -38,7 +38,10 @@ async def read_build_log(origin: Origin, uri: str) -> dict[str, Any]:
     if found is None:
         raise ResourceMissing(f"no such resource; there is {TEMPLATE['uriTemplate']}")
     build_id, after_id = found[1], int(found[2] or 0)
-    toolset = origin.caller.toolset(None)
+    try:
+        toolset = (await origin.caller()).toolset(None)
+    except ChattoolError as error:
+        raise ResourceMissing(str(error)) from error
     response = await toolset.dispatch(_TOOL, {"build_id": build_id, "after_id": after_id})
     page = toolset.envelope(_TOOL, response).document
     if response.is_error:

@@ -86,7 +86,12 @@ class McpApp:
 
 def _origin(request: Any) -> Origin:  # noqa: ANN401 - the library's request
     handle = _header(request.scope, _CHAT_HEADER)
-    return Origin(caller=request.scope[_CALLER], pinned=(handle,) if handle else ())
+
+    async def caller() -> Caller:
+        found: Caller = request.scope[_CALLER]
+        return found
+
+    return Origin(caller=caller, pinned=(handle,) if handle else ())
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

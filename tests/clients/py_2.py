@@ -29,10 +29,10 @@ async def connected() -> AsyncIterator[Client]:
 
 
 async def call(client: Client, step: dict[str, Any]) -> dict[str, Any]:
-    progress: list[Any] = []
+    heard: list[Any] = []
 
-    async def hear(value: float, total: float | None, message: str | None) -> None:
-        progress.append([value, total, message])
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append([progress, total, message])
 
     try:
         result = await client.call_tool(
@@ -48,7 +48,7 @@ async def call(client: Client, step: dict[str, Any]) -> dict[str, Any]:
         "text": [block.text for block in result.content if block.type == "text"],
         "structured": result.structured_content,
         "is_error": bool(result.is_error),
-        "progress": progress,
+        "progress": heard,
     }
 
 

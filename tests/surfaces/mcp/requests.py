@@ -3,13 +3,17 @@
 import asyncio
 from typing import Any
 
+from chattool.callers import Caller
 from chattool.mcp_server.answers import Origin, call_tool
 from db.records import Template
 from tests.integration.tools.engine_host import EngineHost
 
 
 def origin(host: EngineHost, *pinned: str, default: str = "mcp:1") -> Origin:
-    return Origin(caller=host.engine.caller(default_chat=default), pinned=pinned)
+    async def caller() -> Caller:
+        return host.engine.caller(default_chat=default)
+
+    return Origin(caller=caller, pinned=pinned)
 
 
 async def call(

@@ -1,10 +1,12 @@
 """Which conversation a call over MCP belongs to, on a real engine."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from chattool.callers import Caller
 from chattool.mcp_server.answers import Origin
 from db import chats, users
 from db.errors import StoreBusy
@@ -34,7 +36,7 @@ async def test_a_chat_is_made_by_the_first_create_and_not_before(
     assert before == [no_workspace] * 3
     assert listed["ok"] is True
     assert created["created"] is True
-    assert UUID(created["chat_id"])
+    assert UUID(created["chat_id"]).version
 
 
 async def test_calls_of_one_default_find_the_same_workspace(host: EngineHost, template: Template) -> None:
@@ -88,7 +90,7 @@ async def test_a_model_may_name_a_chat_that_it_was_told(host: EngineHost, templa
 async def test_a_chat_that_only_the_model_names_is_never_made(
     host: EngineHost, template: Template, tool: str
 ) -> None:
-    given = {"template_id": str(template.id)} if tool == "create_workspace" else {}
+    given: dict[str, Any] = {"template_id": str(template.id)} if tool == "create_workspace" else {}
 
     answer = await call(origin(host), tool, chat_id="of-my-own", **given)
 
@@ -146,16 +148,15 @@ async def test_a_cancelled_request_ends_the_following_and_not_the_build(
     assert answer["status"] == "running"
 
 
-async def test_what_keeps_a_call_from_being_made_is_its_answer(host: EngineHost) -> None:
-    async def busy() -> None:
+async def test_what_keeps_a_call_from_being_made_is_its_answer() -> None:
+    async def busy() -> Caller:
         raise StoreBusy("the background engine is not ready yet")
 
-    async def broken() -> None:
+    async def broken() -> Caller:
         raise RuntimeError("password=hunter2")
 
-    caller = host.engine.caller(default_chat="mcp:1")
-    known = await call(Origin(caller=caller, prepare=busy), "list_templates")
-    unknown = await call(Origin(caller=caller, prepare=broken), "list_templates")
+    known = await call(Origin(caller=busy), "list_templates")
+    unknown = await call(Origin(caller=broken), "list_templates")
 
     assert known == {"ok": False, "error": "the background engine is not ready yet"}
     assert unknown["error"].startswith("internal error in list_templates (reference ")
