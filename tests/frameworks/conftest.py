@@ -17,11 +17,11 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost", None}
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
 
-    def guarded_connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401 - the socket's
+    def guarded_connect(self: socket.socket, address: Any) -> None:
         assert self.family == socket.AF_UNIX or address[0] in LOOPBACK, f"connects to {address}"
         connect(self, address)
 
-    def guarded_getaddrinfo(host: Any, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - as above
+    def guarded_getaddrinfo(host: Any, *rest: Any, **named: Any) -> Any:
         assert host in LOOPBACK, f"looks up {host}"
         return getaddrinfo(host, *rest, **named)
 

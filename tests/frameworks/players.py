@@ -75,7 +75,10 @@ async def anthropic(url: str, toolset: Toolset, strict: bool) -> Marks:
             if not blocks:
                 return marks
             results = [await ours_anthropic.answer(toolset, block) for block in blocks]
-            messages += [{"role": "assistant", "content": reply.content}, {"role": "user", "content": results}]
+            messages += [
+                {"role": "assistant", "content": reply.content},
+                {"role": "user", "content": results},
+            ]
             marks += [result["is_error"] for result in results]
 
 
@@ -123,7 +126,7 @@ async def langchain(url: str, toolset: Toolset, strict: bool) -> Marks:
 
 
 async def openai_agents(url: str, toolset: Toolset, strict: bool) -> Marks:
-    from agents import Agent, OpenAIResponsesModel, Runner, RunConfig
+    from agents import Agent, OpenAIResponsesModel, RunConfig, Runner
     from openai import AsyncOpenAI
 
     async with AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0) as client:

@@ -78,7 +78,7 @@ async def test_pydantic_ai_goes_on_after_arguments_that_are_no_object(host: Engi
     from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
     from pydantic_ai.models.function import FunctionModel
 
-    async def model(messages: list[Any], _: object) -> Any:  # noqa: ANN401 - the framework's
+    async def model(messages: list[Any], _: object) -> Any:
         part = TextPart("Done.") if len(messages) > 1 else ToolCallPart("workspace_status", given)
         return ModelResponse(parts=[part])
 
@@ -93,7 +93,7 @@ async def test_langchain_hears_how_far_a_build_is(host: EngineHost) -> None:
     from langchain_core.callbacks import AsyncCallbackHandler
 
     class Listener(AsyncCallbackHandler):  # type: ignore[misc] # a class at run time only
-        async def on_custom_event(self, name: str, data: Any, **_: object) -> None:  # noqa: ANN401 - LangChain's
+        async def on_custom_event(self, name: str, data: Any, **_: object) -> None:
             assert name == "chattool_progress"
             progress.hear(data["value"], data["message"])
 
@@ -117,7 +117,7 @@ async def test_pydantic_ai_hears_how_far_a_build_is(host: EngineHost) -> None:
         call = {0: DeltaToolCall(name="create_workspace", json_args=given, tool_call_id="1")}
         yield "Done." if len(messages) > 1 else call
 
-    async def listen(_: object, events: Any) -> None:  # noqa: ANN401 - the framework's
+    async def listen(_: object, events: Any) -> None:
         async for event in events:
             if event.event_kind == "custom":
                 assert (event.name, event.tool_name) == ("chattool.progress", "create_workspace")

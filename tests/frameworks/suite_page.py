@@ -10,21 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.provisioners.processes import kill_processes
 from tests.frameworks.provider import provider
 from tests.frameworks.script import Script
-from tests.pages import ROOT, Page
+from tests.pages import Page, like_a_clone
 
 PAGE = Page("docs/frameworks.md")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A working directory like that of a clone; workspaces made there end with the test."""
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    yield tmp_path
-    for agent in tmp_path.glob("**/workspaces/.agents/*"):
-        kill_processes(agent.name)
+    with like_a_clone(tmp_path) as folder:
+        yield folder
 
 
 def test_every_program_shows_its_output() -> None:
@@ -41,9 +37,7 @@ def first_template(outputs: Sequence[str]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("source", "printed"), PAGE.programs())
-def test_a_program_makes_a_workspace_and_prints_what_it_says(
-    folder: Path, source: str, printed: str
-) -> None:
+def test_a_program_makes_a_workspace_and_prints_what_it_says(folder: Path, source: str, printed: str) -> None:
     with provider(Script([("list_templates", {}), ("create_workspace", first_template)])) as served:
         environment = {
             "PATH": os.environ["PATH"],

@@ -16,7 +16,7 @@ from tests.integration.tools.engine_host import EngineHost, costing
 
 NUMBER = {"name": "n", "type": "number", "default": "1", "mutable": True}
 STATUS = ("workspace_status", dict[str, object]())
-SECRET = "password=hunter2"
+SENSITIVE = "postgres://me:hunter2@db"
 BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
@@ -91,7 +91,7 @@ async def test_the_text_of_an_unexpected_exception_never_reaches_the_model(
     host: EngineHost, player: str
 ) -> None:
     async def breaks(*_: object) -> ToolResponse:
-        raise RuntimeError(SECRET)
+        raise RuntimeError(SENSITIVE)
 
     context = (await host.engine.toolset()).context
     toolset = Toolset(context, tools=(replace(BY_NAME["workspace_status"], handler=breaks),))
@@ -100,7 +100,7 @@ async def test_the_text_of_an_unexpected_exception_never_reaches_the_model(
 
     (answer,) = told.documents
     assert answer["error"].startswith("internal error in workspace_status (reference ")
-    assert SECRET not in json.dumps(answer)
+    assert SENSITIVE not in json.dumps(answer)
     assert told.marks == [True if has_mark(player) else None]
 
 
@@ -134,7 +134,7 @@ async def test_the_model_is_shown_our_schemas_as_they_are(
         assert {tool.strict for tool in shown.values()} == {strict}
 
 
-def without_empty_properties(schema: Any) -> Any:  # noqa: ANN401 - a schema, or what is in it
+def without_empty_properties(schema: Any) -> Any:
     """The schema without what pydantic-ai adds to a map, which changes nothing."""
     if not isinstance(schema, dict):
         return schema

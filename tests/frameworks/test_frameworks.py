@@ -13,9 +13,9 @@ SUITES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests/framewor
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("environment", [".venv-sdk", ".venv-sdk-older"])
 def test_the_adapters_work_with_what_is_installed(environment: str) -> None:
-    command = [interpreter(environment), "-m", "pytest", "-q", "--confcutdir", "tests/frameworks"]
+    options = ["-q", "--confcutdir", "tests/frameworks", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", *SUITES],
+        [interpreter(environment), "-m", "pytest", *options, *SUITES],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import update
 
 from db import builds
-from db.ids import BuildId
 from db.states import Transition
 from db.tables import templates as template_table
 from tests.integration.tools.engine_host import EngineHost, costing, fields
