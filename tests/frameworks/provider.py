@@ -81,7 +81,8 @@ def provider(script: Script) -> Iterator[Provider]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served = Provider(url=f"http://127.0.0.1:{server.server_port}", script=script)
-    thread = threading.Thread(target=server.serve_forever, name="provider")
+    # The interval is how long its end may take, and there are many ends.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="provider")
     thread.start()
     try:
         yield served
