@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from chattool.inspection_backend import InspectionBackend
+from chattool.workspace_calls import AgentCalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +52,8 @@ class Job:
     error: str = ""
     error_code: str = ""
     failure_reason: str = ""
+    failure_detail: str | None = None
+    """What a provisioner said that refused for good; ``None`` when none did."""
     retryable: bool | None = None
     stage: str = ""
     queue_position: int = 0
@@ -176,8 +179,8 @@ class CreateBuild:
     idempotency_key: str | None = None
 
 
-class WorkspaceBackend(InspectionBackend, Protocol):
-    """Workspaces, builds, templates, agents and quota.
+class WorkspaceBackend(InspectionBackend, AgentCalls, Protocol):
+    """Workspaces, builds, templates, agents and what runs in them, and quota.
 
     A backend that lacks one of ``can_create``, ``can_start``, ``can_stop`` or ``can_read_quota`` says so by
     the flag, and the method is then never called.

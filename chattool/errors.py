@@ -8,6 +8,7 @@
     |  |  '- WorkspaceBuildUnreadable                              it could not be followed
     |  |- WorkspaceBuildCanceled                                   somebody cancelled it
     |  '- WorkspaceBuildTimeout                                    the wait ended, the build goes on
+    |- TemplateImportFailed(code, failure_reason)                the new version is not used
     |- ToolError                     what the model is told instead of a result
     |- JobUnreadable                 the build could be read, its job could not
     |- UnexpectedJobStatus(status)   a foreign server knows more statuses
@@ -23,6 +24,7 @@ from db.errors import ChattoolError, RequestError
 if TYPE_CHECKING:
     from db.ids import BuildId
 
+_BAD_REQUEST = 400
 _SERVER_ERROR = 500
 
 
@@ -68,6 +70,15 @@ class WorkspaceBuildError(WorkspaceWaitError):
         self.failure_reason = failure_reason
         self.retryable = retryable
         self.planned_cost = planned_cost
+
+
+class TemplateImportFailed(RequestError):
+    """A pushed version could not be imported; the one before stays in force. ``code`` is the job's."""
+
+    def __init__(self, message: str, code: str | None = None, *, failure_reason: str = "") -> None:
+        super().__init__(_BAD_REQUEST, message)
+        self.code = code or "TEMPLATE_IMPORT_FAILED"
+        self.failure_reason = failure_reason
 
 
 class WorkspaceBuildUnreadable(WorkspaceBuildError):

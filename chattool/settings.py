@@ -38,6 +38,8 @@ class ToolSettings:
     tool_call_retention: timedelta = timedelta(days=7)
     agent_connect_window: timedelta = timedelta(minutes=2)
     agent_connect_attempt: timedelta = timedelta(seconds=5)
+    agent_reconnect_window: timedelta = timedelta(seconds=10)
+    """How long a call into the workspace waits for an agent that is not in contact."""
     agent_retry_interval: timedelta = timedelta(seconds=2)
     startup_limit: timedelta = timedelta(minutes=10)
     lifecycle_poll_interval: timedelta = timedelta(seconds=2)

@@ -21,8 +21,12 @@ from chattool import (
     stop_workspace,
     template_files,
     wait_for_workspace,
+    workspace_arguments,
+    workspace_commands,
+    workspace_files,
     workspace_logs,
     workspace_quota,
+    workspace_results,
     workspace_status,
 )
 from chattool.arguments import ToolArgs
@@ -80,6 +84,9 @@ class Tool(Generic[A]):
 
 _READS = Annotations(read_only=True, destructive=False, idempotent=True, open_world=False)
 _MAKES_BUILDS = Annotations(read_only=False, destructive=False, idempotent=True, open_world=True)
+_RUNS_COMMANDS = Annotations(read_only=False, destructive=True, idempotent=False, open_world=True)
+_OVERWRITES = Annotations(read_only=False, destructive=True, idempotent=True, open_world=False)
+_EDITS = Annotations(read_only=False, destructive=True, idempotent=False, open_world=False)
 
 # Pages of a log, and a file in one piece.
 _LONG_TEXT = 2 * LONGEST_TEXT
@@ -208,6 +215,69 @@ TOOLS: tuple[Tool[Any], ...] = (
         annotations=_READS,
         handler=template_files.get_template_version_files,
         longest_text=_LONG_TEXT,
+    ),
+    Tool(
+        name="execute",
+        title=workspace_commands.TITLE,
+        description=workspace_commands.DESCRIPTION,
+        args=workspace_arguments.ExecuteArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_RUNS_COMMANDS,
+        handler=workspace_commands.execute,
+    ),
+    Tool(
+        name="process_output",
+        title=workspace_commands.OUTPUT_TITLE,
+        description=workspace_commands.OUTPUT_DESCRIPTION,
+        args=workspace_arguments.ProcessOutputArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_READS,
+        handler=workspace_commands.process_output,
+    ),
+    Tool(
+        name="stop_process",
+        title=workspace_commands.STOP_TITLE,
+        description=workspace_commands.STOP_DESCRIPTION,
+        args=workspace_arguments.StopProcessArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_OVERWRITES,
+        handler=workspace_commands.stop_process,
+    ),
+    Tool(
+        name="read_file",
+        title=workspace_files.READ_TITLE,
+        description=workspace_files.READ_DESCRIPTION,
+        args=workspace_arguments.ReadFileArgs,
+        results=(workspace_results.ReadFileResult,),
+        annotations=_READS,
+        handler=workspace_files.read_file,
+    ),
+    Tool(
+        name="write_file",
+        title=workspace_files.WRITE_TITLE,
+        description=workspace_files.WRITE_DESCRIPTION,
+        args=workspace_arguments.WriteFileArgs,
+        results=(workspace_results.WriteFileResult,),
+        annotations=_OVERWRITES,
+        handler=workspace_files.write_file,
+    ),
+    Tool(
+        name="edit_files",
+        title=workspace_files.EDIT_TITLE,
+        description=workspace_files.EDIT_DESCRIPTION,
+        args=workspace_arguments.EditFilesArgs,
+        results=(workspace_results.EditFilesResult,),
+        annotations=_EDITS,
+        handler=workspace_files.edit_files,
+    ),
+    Tool(
+        name="list_files",
+        title=workspace_files.LIST_TITLE,
+        description=workspace_files.LIST_DESCRIPTION,
+        args=workspace_arguments.ListFilesArgs,
+        results=(workspace_results.ListFilesResult,),
+        annotations=_READS,
+        handler=workspace_files.list_files,
     ),
 )
 

@@ -15,6 +15,7 @@ from chattool.errors import (
 )
 from chattool.settings import ToolSettings
 from db.states import JobStatus
+from provisioner.terminal import recorded_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -106,7 +107,7 @@ def _failure(build: Build) -> WorkspaceBuildError:
     retryable = job.retryable
     if retryable is None and job.error_code:
         retryable = False  # a server without the field: what has a code does not heal by itself
-    return WorkspaceBuildError(
+    error = WorkspaceBuildError(
         job.error.strip(),
         job.error_code or None,
         build.id,
@@ -114,3 +115,6 @@ def _failure(build: Build) -> WorkspaceBuildError:
         retryable=retryable,
         planned_cost=build.planned_cost,
     )
+    # The refusal itself ended with the job; whoever asks ``failure_detail`` finds it all the same.
+    error.__cause__ = recorded_error(job.failure_reason, job.failure_detail)
+    return error

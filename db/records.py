@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         JobId,
         OrganizationId,
         PresetId,
+        ProvisionerKeyId,
+        ResourceId,
         TemplateId,
         TemplateVersionId,
         UserId,
@@ -150,6 +152,30 @@ class Daemon:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProvisionerKey:
+    """What lets remote daemons work for an organization. The secret itself is not kept."""
+
+    id: ProvisionerKeyId
+    organization_id: OrganizationId
+    name: str
+    tags: Mapping[str, str]
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyHolder:
+    """Who calls with a key: one of its daemons, or one that has not registered yet."""
+
+    key_id: ProvisionerKeyId
+    organization_id: OrganizationId
+    key_tags: Mapping[str, str]
+    daemon_id: DaemonId | None
+    provisioners: Sequence[str] | None
+    daemon_tags: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Template:
     """A template; its content is in versions."""
 
@@ -184,10 +210,13 @@ class TemplateVersion:
     variables: Sequence[Mapping[str, object]]
     parameters: Sequence[Mapping[str, object]]
     presets: Sequence[Mapping[str, object]]
+    about: Mapping[str, object]
+    """What the version says about its template: ``display_name``, ``description``, ``icon``, ``ttl_ms``."""
     start_cost: int | None
     stop_cost: int | None
     has_external_agent: bool
     archived: bool
+    created_by: UserId
     created_at: datetime
     updated_at: datetime
 
@@ -255,6 +284,7 @@ class Agent:
     """A workspace agent and what it last reported."""
 
     id: AgentId
+    resource_id: ResourceId
     workspace_id: WorkspaceId
     build_id: BuildId
     parent_id: AgentId | None
@@ -269,6 +299,7 @@ class Agent:
     last_connected_at: datetime | None
     disconnected_at: datetime | None
     created_at: datetime
+    updated_at: datetime
 
     def connection(self, now: datetime, inactive_timeout: timedelta) -> AgentConnection:
         """Whether the agent is in contact at ``now``."""
@@ -306,3 +337,5 @@ class Chat:
     agent_id: AgentId | None
     last_error: Mapping[str, object] | str | None
     """Why its last turn failed, as ``chattool.chaterror`` writes it; text where it is no object."""
+    created_at: datetime
+    updated_at: datetime

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from db import clock as clocks
 from db import errors, sqlite_errors
 from db.clock import SystemClock
+from db.secrets import of_database
 from db.statements import Compiler
 from db.transactions import DEFAULT_TIMEOUT, Connection
 from db.wakeups import Wakeups
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from db.clock import Clock
+    from db.secrets import Secrets
     from db.statements import Compiled, Row
 
 P = ParamSpec("P")
@@ -55,8 +57,8 @@ class SqliteConnection(Connection):
 
     dialect = "sqlite"
 
-    def __init__(self, driver: sqlite3.Connection, clock: Clock, path: Path) -> None:
-        super().__init__(clock.now())
+    def __init__(self, driver: sqlite3.Connection, clock: Clock, path: Path, secrets: Secrets) -> None:
+        super().__init__(clock.now(), secrets)
         self._driver = driver
         self._path = path
 
@@ -77,8 +79,7 @@ class SqliteConnection(Connection):
         except sqlite3.Error as error:
             raise sqlite_errors.translated(error, self._path) from error
         except (OverflowError, UnicodeError) as error:
-            message = f"{self._path} cannot store a value: {error}"
-            raise errors.StoreError(message) from error
+            raise errors.StoreError.at(self._path, f"cannot store a value: {error}") from error
 
 
 class _Work:
@@ -150,6 +151,7 @@ class SqliteStore:
         self.path = path
         self.clock: Clock = clock or SystemClock()
         self.wakeups = Wakeups(self.clock)
+        self._secrets = of_database(path)
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._writes: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
@@ -207,19 +209,25 @@ class SqliteStore:
             message = "the store is closed"
             raise errors.StoreUnavailable(message)
         work = _Work(function, self._loop)
+        limit = self._loop.call_later(self._timeout.total_seconds(), self._give_up, work)
         line.put(work)
         try:
-            async with asyncio.timeout(self._timeout.total_seconds()):
-                return await work.future  # type: ignore[return-value]
-        except TimeoutError:
-            if work.withdraw():
-                message = f"{self.path} was busy for too long"
-                raise errors.StoreBusy(message) from None
-            message = f"{self.path} did not answer in time; what this call did is unknown"
-            raise errors.StoreUnavailable(message) from None
+            return await work.future  # type: ignore[return-value]
         except asyncio.CancelledError:
             work.withdraw()
             raise
+        finally:
+            limit.cancel()
+
+    def _give_up(self, work: _Work) -> None:
+        if work.future.done():
+            return
+        if work.withdraw():
+            error: errors.StoreError = errors.StoreBusy.at(self.path, "was busy for too long")
+        else:
+            text = "did not answer in time; what this call did is unknown"
+            error = errors.StoreUnavailable.at(self.path, text)
+        work.future.set_exception(error)
 
     def _connect(self) -> sqlite3.Connection:
         driver = sqlite3.connect(self.path, isolation_level=None, timeout=0, cached_statements=512)
@@ -296,25 +304,34 @@ class SqliteStore:
     def _commit(self, driver: sqlite3.Connection, works: list[_Work]) -> None:
         if not self._begin(driver, works):
             return
-        for work in works:
-            if not work.begin():
-                continue
-            driver.execute("SAVEPOINT work")
-            work.attempt(SqliteConnection(driver, self.clock, self.path))
-            if not driver.in_transaction:
-                # SQLite itself rolled everything back: disk full, I/O error.
-                work.error = work.error or errors.StoreUnavailable(f"{self.path} dropped the transaction")
-                break
-            if work.error is not None:
-                driver.execute("ROLLBACK TO work")
-            driver.execute("RELEASE work")
-        else:
+        if len(works) == 1:
+            if self._attempted(driver, works[0]):
+                driver.execute("COMMIT" if works[0].error is None else "ROLLBACK")
+        elif all(self._attempted_under_savepoint(driver, work) for work in works):
             driver.execute("COMMIT")
-            return
-        if len(works) > 1:
+        else:
             # One of them broke the transaction of all; each gets one of its own.
             for work in works:
                 self._commit_alone(driver, work)
+
+    def _attempted_under_savepoint(self, driver: sqlite3.Connection, work: _Work) -> bool:
+        driver.execute("SAVEPOINT work")
+        if not self._attempted(driver, work):
+            return False
+        if work.error is not None:
+            driver.execute("ROLLBACK TO work")
+        driver.execute("RELEASE work")
+        return True
+
+    def _attempted(self, driver: sqlite3.Connection, work: _Work) -> bool:
+        """Run the function if its caller still waits; whether the transaction is still open."""
+        if work.begin():
+            work.attempt(SqliteConnection(driver, self.clock, self.path, self._secrets))
+        if not driver.in_transaction:
+            # SQLite itself rolled everything back: disk full, I/O error.
+            work.error = work.error or errors.StoreUnavailable.at(self.path, "dropped the transaction")
+            return False
+        return True
 
     def _commit_alone(self, driver: sqlite3.Connection, work: _Work) -> None:
         try:
@@ -342,7 +359,7 @@ class SqliteStore:
     def _read_once(self, driver: sqlite3.Connection, work: _Work) -> None:
         driver.execute("BEGIN")
         try:
-            work.attempt(SqliteConnection(driver, self.clock, self.path))
+            work.attempt(SqliteConnection(driver, self.clock, self.path, self._secrets))
         finally:
             if driver.in_transaction:
                 driver.execute("ROLLBACK")

@@ -27,7 +27,8 @@ _LATEST_BUILD = (
     .scalar_subquery()
     .label("latest_build_id")
 )
-_WORKSPACES = (
+#: Workspaces with the names they are shown by, for further columns and conditions.
+WORKSPACES = (
     select(
         *(
             workspaces.c[name]
@@ -51,14 +52,15 @@ _WORKSPACES = (
     .join(users, users.c.id == workspaces.c.owner_id)
     .join(templates, templates.c.id == workspaces.c.template_id)
 )
-_BY_ID = _WORKSPACES.where(workspaces.c.id == bindparam("workspace"))
-_BY_NAME = _WORKSPACES.where(
+_BY_ID = WORKSPACES.where(workspaces.c.id == bindparam("workspace"))
+_EVER_NAMED = WORKSPACES.where(
     func.lower(users.c.username) == func.lower(bindparam("owner")),
     func.lower(workspaces.c.name) == func.lower(bindparam("name")),
-    ~workspaces.c.deleted,
 )
+_BY_NAME = _EVER_NAMED.where(~workspaces.c.deleted)
+_LAST_BY_NAME = _EVER_NAMED.order_by(workspaces.c.deleted, workspaces.c.created_at.desc()).limit(1)
 _ALL = (
-    _WORKSPACES.where(~workspaces.c.deleted)
+    WORKSPACES.where(~workspaces.c.deleted)
     .order_by(users.c.username, workspaces.c.name)
     .limit(bindparam("most"))
 )
@@ -85,6 +87,11 @@ _SET_DELETED = (
 )
 
 
+def topic(workspace_id: WorkspaceId) -> str:
+    """The topic of wake-ups about new builds of a workspace."""
+    return f"workspace:{workspace_id}"
+
+
 def workspace(conn: Connection, workspace_id: WorkspaceId) -> Workspace:
     """The workspace, also a deleted one.
 
@@ -104,6 +111,18 @@ def by_name(conn: Connection, owner: str, name: str) -> Workspace:
         NotFound: no such workspace.
     """
     found = conn.record(Workspace, _BY_NAME, owner=owner, name=name)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def last_by_name(conn: Connection, owner: str, name: str) -> Workspace:
+    """The living workspace ``owner/name``, else the newest of the deleted ones that had the name.
+
+    Raises:
+        NotFound: there never was one.
+    """
+    found = conn.record(Workspace, _LAST_BY_NAME, owner=owner, name=name)
     if found is None:
         raise NotFound
     return found

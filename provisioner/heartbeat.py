@@ -6,14 +6,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from db.errors import LeaseLost, StoreError
+from db.errors import ChattoolError, LeaseLost
 from provisioner import failures
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from provisioner.client import JobClient
-    from provisioner.jobs import Fence
+    from provisioner.jobs import Claim
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ class Signals:
     def __init__(self) -> None:
         self.interrupt = asyncio.Event()
         """Stop politely; given to the provisioner."""
-        self.kill = asyncio.Event()
-        """The time for politeness is over."""
+        self.killed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the time for politeness is over."""
         self.canceled = False
         self.closing = ""
         """Why the run has to end although nobody cancelled it."""
@@ -45,7 +45,12 @@ class Signals:
         """Another attempt owns the job, or soon may: nothing more may be written."""
         self.lost = True
         self.interrupt.set()
-        self.kill.set()
+        self.kill()
+
+    def kill(self) -> None:
+        """Wait no longer for an interrupted provisioner."""
+        if not self.killed.done():
+            self.killed.set_result(None)
 
 
 class Heartbeat:
@@ -56,26 +61,29 @@ class Heartbeat:
     and killed at five sixths of it, so that it is dead before the lease ends.
     """
 
-    def __init__(self, client: JobClient, fence: Fence, signals: Signals) -> None:
+    def __init__(self, client: JobClient, claim: Claim, signals: Signals) -> None:
         self._client = client
         self._clock = client.clock
         self._settings = client.settings
-        self._fence = fence
+        self._fence = claim.fence
         self._signals = signals
-        self._renewed_at = self._clock.monotonic()
+        self._renewed_at = self._clock.monotonic() - claim.age
+        self._lease = self._settings.job_lease
         self._interrupted_at: timedelta | None = None
 
     async def run(self) -> None:
         """Beat until cancelled or the lease is lost."""
-        watch = asyncio.create_task(self._watch(), name="chattool-lease-watch")
-        try:
-            with self._client.cancels(self._fence.job_id) as cancels:
+        with self._client.cancels(self._fence) as cancels:
+            # Until the first beat there is nothing to watch: it comes long before half of the lease.
+            await cancels.wait(self._settings.heartbeat_interval)
+            watch = asyncio.create_task(self._watch(), name="chattool-lease-watch")
+            try:
                 while not self._signals.lost:
                     # A wake-up may be a cancel, and the beat brings it.
-                    await cancels.wait(self._settings.heartbeat_interval)
                     await self._beat()
-        finally:
-            watch.cancel()
+                    await cancels.wait(self._settings.heartbeat_interval)
+            finally:
+                watch.cancel()
 
     async def _beat(self) -> None:
         started = self._clock.monotonic()
@@ -83,7 +91,7 @@ class Heartbeat:
             beat = await self._client.heartbeat(self._fence)
         except LeaseLost:
             self._signals.lose()
-        except StoreError as error:
+        except ChattoolError as error:
             log.warning(
                 "could not renew the lease: %s",
                 error,
@@ -95,14 +103,14 @@ class Heartbeat:
             )
             await self._clock.sleep(self._settings.retry_backoff[0])
         else:
-            self._renewed_at = started
+            self._renewed_at, self._lease = started, beat.lease
             if beat.canceled:
                 self._signals.cancel()
 
     async def _watch(self) -> None:
         """Hold the runner to the lease and to the patience for an interrupt, whatever the beats do."""
-        lease = self._settings.job_lease
         while True:
+            lease = self._lease
             now = self._clock.monotonic()
             silent = now - self._renewed_at
             if silent >= lease * 5 / 6:
@@ -113,5 +121,5 @@ class Heartbeat:
             if self._signals.interrupt.is_set():
                 self._interrupted_at = self._interrupted_at or now
                 if now - self._interrupted_at >= self._settings.force_cancel:
-                    self._signals.kill.set()
+                    self._signals.kill()
             await self._clock.sleep(lease / 12)

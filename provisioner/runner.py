@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import shutil
 import tempfile
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreError, StoreUnavailable
+from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobErrorCode, JobStatus, LogLevel, Transition
 from provisioner import build_plan, failures
 from provisioner.heartbeat import Heartbeat, Signals
 from provisioner.import_run import run_import
-from provisioner.joblogs import LogBuffer
 from provisioner.jobs import BuildWork, Outcome
+from provisioner.log_buffer import LogBuffer
+from provisioner.scratch import scratch_folder
 from quota import QuotaLockTimeout
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ class Runner:
 
     @asynccontextmanager
     async def _kept_alive(self) -> AsyncIterator[None]:
-        heartbeat = Heartbeat(self._client, self._claim.fence, self._signals)
+        heartbeat = Heartbeat(self._client, self._claim, self._signals)
         tasks = [asyncio.create_task(heartbeat.run()), asyncio.create_task(self._ship_logs())]
         try:
             yield
@@ -108,7 +110,9 @@ class Runner:
         try:
             if self._provisioner is None:
                 return failures.failed(f'no provisioner "{self._claim.provisioner}"')
-            work = await self._asked(lambda: self._client.work(self._claim))
+            work = self._claim.work
+            if work is None:
+                work = await self._asked(lambda: self._client.work(self._claim))
             async with self._source() as source:
                 with _job_directory() as directory:
                     if isinstance(work, BuildWork):
@@ -195,9 +199,9 @@ class Runner:
         except LeaseLost:
             raise
         except ChattoolError as error:
-            self.logs.say(f"Failed to commit quota: {error}", LogLevel.ERROR)
+            self.logs.say(f"Failed to commit quota: {failures.text(error)}", LogLevel.ERROR)
             return failures.failed(
-                f"commit quota: {error}", retryable=isinstance(error, QuotaLockTimeout) or None
+                f"commit quota: {failures.text(error)}", retryable=isinstance(error, QuotaLockTimeout) or None
             )
         self._committed = True
         return None
@@ -239,7 +243,7 @@ class Runner:
             await self._client.heartbeat(self._claim.fence, state)
         except LeaseLost:
             self._signals.lose()
-        except StoreError as error:
+        except ChattoolError as error:
             log.warning("could not keep a checkpoint: %s", error, extra=self._keys("checkpoint"))
 
     def _with_state(self, outcome: Outcome | None) -> Outcome | None:
@@ -254,12 +258,11 @@ class Runner:
             Stopped: it had to be killed.
         """
         task = asyncio.ensure_future(call)
-        killed = asyncio.ensure_future(self._signals.kill.wait())
+        either: set[asyncio.Future[Any]] = {task, self._signals.killed}
         try:
-            await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             answered = task.done()
         finally:
-            killed.cancel()
             if not task.done():
                 await self._kill(task)
         if self._signals.lost:
@@ -295,16 +298,16 @@ class Runner:
             await self._finish(Outcome(status=JobStatus.CANCELED))
 
     async def _finish(self, outcome: Outcome) -> None:
-        lines = self.logs.drain()
         fence = self._claim.fence
         try:
+            lines = await self.logs.rest()
             await self._numbered(lambda number: self._client.finish(fence, number, outcome, lines))
         except (LeaseLost, StoreBusy, StoreUnavailable):
             raise
         except ChattoolError as error:
             # The content was refused: keep at least the state, and say why.
             smaller = failures.failed(
-                f"store build result: {error}", applied=outcome.applied, state=outcome.state
+                f"store build result: {failures.text(error)}", applied=outcome.applied, state=outcome.state
             )
             await self._numbered(lambda number: self._client.finish(fence, number, smaller, []))
 
@@ -347,5 +350,11 @@ class Runner:
 
 @contextmanager
 def _job_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="chattool-job-", ignore_cleanup_errors=True) as name:
+    name = tempfile.mkdtemp(prefix="job-", dir=scratch_folder())
+    try:
         yield Path(name)
+    finally:
+        try:
+            Path(name).rmdir()  # most jobs leave nothing in it
+        except OSError:
+            shutil.rmtree(name, ignore_errors=True)

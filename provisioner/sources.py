@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import tempfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from provisioner import archive
+from provisioner.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,15 +18,6 @@ if TYPE_CHECKING:
     from db.ids import FileId
 
 _KEPT = 16
-_PREFIX = "chattool-templates-"
-
-
-def _sweep() -> None:
-    """Remove the folders of processes that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_gone(task: asyncio.Task[Path]) -> bool:
@@ -40,8 +29,7 @@ class Sources:
     """Folders of unpacked archives, the most recently used kept. Provisioners only read them."""
 
     def __init__(self) -> None:
-        _sweep()
-        self._root = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        self._root = Path(tempfile.mkdtemp(prefix="templates-", dir=scratch_folder()))
         self._folders: OrderedDict[FileId, asyncio.Task[Path]] = OrderedDict()
         self._users: dict[FileId, int] = {}
 
@@ -57,7 +45,7 @@ class Sources:
         self._folders.move_to_end(file_id)
         self._users[file_id] = self._users.get(file_id, 0) + 1
         try:
-            return await asyncio.shield(task)
+            return task.result() if task.done() else await asyncio.shield(task)
         except BaseException:
             self.release(file_id)
             if task.done():

@@ -226,6 +226,12 @@ def from_wire(reason: object, detail: object) -> FailureDetail | None:
     return FailureDetail(reason=known, detail=text)
 
 
+def recorded_error(reason: object, detail: object) -> TerminalError | None:
+    """The refusal that a job's record, or the JSON of one, tells of; ``None`` when it tells of none."""
+    found = from_wire(reason, detail)
+    return received_error(found) if found is not None else None
+
+
 _REASON_NUMBER = re.compile(r"(?:REASON_)?([0-9]{1,9})")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, bindparam, select
@@ -73,6 +74,14 @@ _IMPORT = (
 )
 
 
+def with_work(conn: Connection, claim: Claim) -> Claim:
+    """The claim together with what the job needs, unless some of that is gone."""
+    try:
+        return replace(claim, work=work(conn, claim))
+    except NotFound:
+        return claim  # its runner asks again, and the job fails with what is missing
+
+
 def work(conn: Connection, claim: Claim) -> BuildWork | ImportWork:
     """What the claimed job needs.
 
@@ -80,10 +89,15 @@ def work(conn: Connection, claim: Claim) -> BuildWork | ImportWork:
         NotFound: a row it depends on is gone; the text says which.
     """
     job_id = claim.fence.job_id
-    return _build_work(conn, job_id) if claim.type is JobType.WORKSPACE_BUILD else _import_work(conn, job_id)
+    return build_work(conn, job_id) if claim.type is JobType.WORKSPACE_BUILD else _import_work(conn, job_id)
 
 
-def _build_work(conn: Connection, job_id: JobId) -> BuildWork:
+def build_work(conn: Connection, job_id: JobId) -> BuildWork:
+    """What the build of that job needs.
+
+    Raises:
+        NotFound: a row it depends on is gone; the text says which.
+    """
     row = conn.first(_BUILD, job=job_id)
     if row is None:
         message = "get workspace: the build, or what it belongs to, is gone"
@@ -108,7 +122,7 @@ def _build_work(conn: Connection, job_id: JobId) -> BuildWork:
         state=bytes(row.state),
         parameters=row.parameters,
         previous_parameters=row.previous_parameters or {},
-        variables=documents.variable_values(row.variables),
+        variables=documents.variable_values(row.variables, conn.secrets),
         preset=_preset_name(row.presets, row.preset_id),
         log_level=LogLevel(row.input.get("log_level", LogLevel.INFO)),
     )
@@ -123,7 +137,7 @@ def _import_work(conn: Connection, job_id: JobId) -> ImportWork:
         template_id=row.template_id,
         template_version_id=row.id,
         initiator_id=row.initiator_id,
-        variables=documents.variable_values(row.variables),
+        variables=documents.variable_values(row.variables, conn.secrets),
     )
 
 

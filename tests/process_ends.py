@@ -3,6 +3,8 @@
 import psutil
 
 GUARD_SECONDS = 20
+WITHOUT_SIGNALS = ("/bin/sh", "-c", "trap '' HUP INT QUIT; exec \"$@\"", "sh")
+"""Starts a program as nohup, or `&` in a script, does: deaf to these signals."""
 
 
 def is_gone(pid: int) -> bool:

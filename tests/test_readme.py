@@ -24,7 +24,7 @@ blocks = README.blocks
 def normalized(text: str) -> str:
     """The text without what differs from run to run: ids, paths, times, process ids, blanks that align."""
     text = re.sub(r"/\S+/workspaces/", "PATH/workspaces/", text)
-    text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}\b", "ID", text)
+    text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bp?[0-9a-f]{8}\b", "ID", text)
     text = re.sub(r"\bscratch-[0-9a-f]{4}\b", "scratch-NAME", text)
     text = re.sub(r"\b\d+\.\d+ s\b", "TIME", text)
     text = re.sub(r"(processes +).*", r"\1PROCESSES", text)
@@ -41,7 +41,8 @@ def assert_matches(expected: str, actual: str) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("HOME", str(tmp_path))
     with like_a_clone(tmp_path) as folder:
         yield folder
 

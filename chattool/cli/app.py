@@ -15,11 +15,15 @@ from chattool.cli import (
     engine,
     errors,
     groups,
+    keys,
     mcp,
     migrate,
     quickstart,
     quota,
+    secrets,
+    server,
     templates,
+    tokens,
     tool,
     users,
     workspaces,
@@ -41,7 +45,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 failed, 2 wrong usage.",
 )
 
-for module in (quickstart, mcp, daemon, migrate, doctor, agent):
+for module in (quickstart, mcp, server, daemon, migrate, doctor, agent):
     module.register(app)
 for name, group in (
     ("tool", tool.app),
@@ -51,6 +55,9 @@ for name, group in (
     ("quota", quota.app),
     ("groups", groups.app),
     ("users", users.app),
+    ("tokens", tokens.app),
+    ("secrets", secrets.app),
+    ("keys", keys.app),
     ("engine", engine.app),
     ("errors", errors.app),
 ):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chattool.cli.build_reports import BuildReport
     from chattool.cli.screen import Screen
     from db.ids import BuildId
-    from db.records import Build
+    from db.records import Build, JobLog
     from db.transactions import Store
 
 _LINE_STYLES = {LogLevel.WARN: "yellow", LogLevel.ERROR: "red"}
@@ -28,9 +28,10 @@ _NO_DAEMON = "no daemon is online that could take this build; start one with: ch
 class BuildView:
     """Writes what is new about one build after the other; a context, so that its spinner ends."""
 
-    def __init__(self, screen: Screen, *, indent: int = 2) -> None:
+    def __init__(self, screen: Screen, *, indent: int = 2, debug: bool = False) -> None:
         self._screen = screen
         self._indent = indent
+        self._debug = debug
         self._stage = ""
         self._waiting = ""
         self._status: Status | None = None
@@ -83,6 +84,8 @@ class BuildView:
         for line in report.lines:
             if line.source is LogSource.PROVISIONER_DAEMON and line.output == line.stage:
                 self._heading(line.stage)
+                continue
+            if not is_shown(line, debug=self._debug):
                 continue
             if line.stage != self._stage:
                 self._heading(line.stage)
@@ -142,6 +145,11 @@ def duration_text(start: datetime | None, end: datetime | None) -> str:
     if start is None or end is None:
         return ""
     return f" in {(end - start).total_seconds():.1f} s"
+
+
+def is_shown(line: JobLog, *, debug: bool) -> bool:
+    """Whether people want to read the line; what programs say about themselves is for debugging."""
+    return debug or line.level not in {LogLevel.TRACE, LogLevel.DEBUG}
 
 
 def printable(text: str) -> str:

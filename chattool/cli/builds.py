@@ -61,7 +61,8 @@ def logs(
 
     Example: [cyan]chattool builds logs scratch-1a2b --follow[/cyan]
 
-    With --follow the exit code tells how the build ended; Ctrl-C ends the watching, not the build.
+    Lines for debugging come with --debug, and with --json. With --follow the exit code tells how the
+    build ended; Ctrl-C ends the watching, not the build.
     """
     return run(ctx, lambda command: _logs(command, build, follow=follow))
 
@@ -85,7 +86,7 @@ async def watch(command: Command, store: Store, build_id: BuildId, name: str, *,
 
     if wait:
         try:
-            with BuildView(command.screen) as view:
+            with BuildView(command.screen, debug=command.options.debug) as view:
                 build = await view.follow(store, build_id)
         except asyncio.CancelledError:
             command.screen.note(f"The build goes on. Watch it with: chattool builds logs {build_id} --follow")
@@ -164,8 +165,9 @@ async def _show(command: Command, text: str) -> None:
 async def _logs(command: Command, text: str, *, follow: bool) -> int:
     from chattool.cli import documents
     from chattool.cli.build_reports import build_reports
-    from chattool.cli.build_view import printable
+    from chattool.cli.build_view import is_shown, printable
     from chattool.cli.session import open_session
+    from db.states import LogSource
 
     lines: list[JobLog] = []
     async with open_session(command.options) as session:
@@ -181,7 +183,10 @@ async def _logs(command: Command, text: str, *, follow: bool) -> int:
         document = documents.build(build, name)
         command.screen.document({**document, "lines": [documents.log_line(line) for line in lines]})
     for line in lines:
-        command.screen.line(f"{line.created_at:%H:%M:%S} {line.level:<5} {printable(line.output)}")
+        if is_shown(line, debug=command.options.debug):
+            heading = line.source is LogSource.PROVISIONER_DAEMON and line.output == line.stage
+            said = printable(line.output) if heading else f"  {printable(line.output)}"
+            command.screen.line(f"{line.created_at:%H:%M:%S} {line.level:<5} {said}")
     return _exit_code(build) if follow else OK
 
 
@@ -226,7 +231,7 @@ def _recent(
     from db import builds, workspaces
 
     if workspace is not None:
-        chosen = [lookup.workspace(conn, user, workspace)]
+        chosen = [lookup.workspace(conn, user, workspace, deleted=True)]
     else:
         chosen = [each for each in workspaces.listed(conn) if each.owner_id == user_id]
     found = [(each, build) for each in chosen for build in builds.listed(conn, each.id, limit=limit)]

@@ -99,7 +99,7 @@ def _packages() -> Check:
 
 
 def _terraform() -> Check:
-    from provisioner.provisioners.terraform_program import ProgramMissing, find_command
+    from provisioner.provisioners.terraform.program import ProgramMissing, find_command
 
     try:
         return _ok("terraform", " ".join(find_command()))

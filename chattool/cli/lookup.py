@@ -38,8 +38,10 @@ def template(conn: Connection, organization_id: OrganizationId, text: str) -> Te
     return found
 
 
-def workspace(conn: Connection, user: str, text: str) -> Workspace:
+def workspace(conn: Connection, user: str, text: str, *, deleted: bool = False) -> Workspace:
     """The workspace of that name or id, a deleted one by its id only.
+
+    With ``deleted`` a name that no workspace bears stands for the last one that bore it.
 
     Raises:
         NotFound: no such workspace.
@@ -49,7 +51,8 @@ def workspace(conn: Connection, user: str, text: str) -> Workspace:
     try:
         if workspace_id is not None:
             return workspaces.workspace(conn, ids.WorkspaceId(workspace_id))
-        return workspaces.by_name(conn, owner if separator else user, name)
+        find = workspaces.last_by_name if deleted else workspaces.by_name
+        return find(conn, owner if separator else user, name)
     except NotFound:
         raise NotFound(f"no workspace {text!r}; see: chattool workspaces list") from None
 
@@ -69,9 +72,10 @@ def build(conn: Connection, user: str, text: str) -> Build:
     name, separator, number = text.rpartition("#")
     try:
         if not separator:
-            return builds.latest(conn, workspace(conn, user, text).id)
+            return builds.latest(conn, workspace(conn, user, text, deleted=True).id)
         if number.isdecimal() and len(number) < 10:  # noqa: PLR2004 - what the column can hold
-            return builds.by_number(conn, workspace(conn, user, name).id, int(number))
+            found = workspace(conn, user, name, deleted=True)
+            return builds.by_number(conn, found.id, int(number))
     except NotFound:
         pass
     raise NotFound(f"no build {text!r}; name a workspace, WORKSPACE#NUMBER or a build's id")

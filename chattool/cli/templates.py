@@ -67,14 +67,21 @@ def show(
 async def _push(command: Command, folder: Path, name: str | None, variables: Sequence[str]) -> None:
     from chattool.cli import documents
     from chattool.cli.session import open_working_engine
+    from chattool.errors import TemplateImportFailed
     from db import templates
+    from db.states import JobErrorCode
     from provisioner import template_toml
 
     values = dict(map(_name_and_value, variables))
     if (folder / template_toml.FILE_NAME).is_file():
         template_toml.read_template(folder)  # a mistake in it is found before anything is started for it
     async with open_working_engine(command.options) as engine:
-        template = await engine.push_template(folder, name=name, variables=values)
+        try:
+            template = await engine.push_template(folder, name=name, variables=values)
+        except TemplateImportFailed as failed:
+            if failed.code == JobErrorCode.REQUIRED_TEMPLATE_VARIABLES:
+                failed.detail = "Give each with --variable NAME=VALUE."
+            raise
         versions = await engine.store.read(templates.versions, template.id, limit=1)
     active = (
         f"Template {template.name} is ready ({_cost_text(versions[0])} credits, {template.provisioner}). "

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from chattool import backend
 from chattool.engine import records
+from chattool.engine.agent_calls import StoreAgentCalls
 from chattool.engine.inspection import StoreInspection
 from db import agents, builds, users, workspaces
-from db.errors import Conflict, RequestError
+from db.errors import RequestError
 from provisioner import builds as builder
 from quota import budget
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from db.transactions import Connection, Store
     from db.wakeups import Subscription
     from provisioner.settings import ProvisionerSettings
-
-T = TypeVar("T")
 
 
 class EngineBackend(StoreInspection):
@@ -40,6 +39,7 @@ class EngineBackend(StoreInspection):
     ) -> None:
         super().__init__(store, settings)
         self._agent_inactive_timeout = agent_inactive_timeout
+        self._agent_calls = StoreAgentCalls(store, inactive_timeout=agent_inactive_timeout)
 
     async def as_owner(self, owner_id: UserId) -> Actor:
         owner = await self.store.read(users.user, owner_id)
@@ -62,7 +62,7 @@ class EngineBackend(StoreInspection):
             preset_id=request.preset_id,
             idempotency_key=request.idempotency_key,
         )
-        workspace_id, build_id = await _made(
+        workspace_id, build_id = await builder.made(
             lambda: self.store.write(builder.create_workspace, _initiator(actor), wanted)
         )
         return await self.workspace(workspace_id), build_id
@@ -76,7 +76,9 @@ class EngineBackend(StoreInspection):
             preset_id=request.preset_id,
             idempotency_key=request.idempotency_key,
         )
-        build_id = await _made(lambda: self.store.write(builder.create_build, _initiator(actor), wanted))
+        build_id = await builder.made(
+            lambda: self.store.write(builder.create_build, _initiator(actor), wanted)
+        )
         return await self.build(build_id)
 
     async def workspace(self, workspace_id: WorkspaceId) -> Workspace:
@@ -114,21 +116,22 @@ class EngineBackend(StoreInspection):
         )
         return backend.Quota(credits_consumed=found.credits_consumed, budget=found.budget)
 
+    async def agent_call(
+        self,
+        actor: Actor,
+        agent_id: AgentId,
+        method: str,
+        request: Mapping[str, object],
+        *,
+        timeout: timedelta,
+    ) -> Mapping[str, object]:
+        return await self._agent_calls.agent_call(actor, agent_id, method, request, timeout=timeout)
+
     def build_changes(self, build_id: BuildId) -> AbstractContextManager[Subscription]:
         return self.store.wakeups.subscribe(builds.topic(build_id))
 
     def agent_changes(self, agent_id: AgentId) -> AbstractContextManager[Subscription]:
         return self.store.wakeups.subscribe(agents.topic(agent_id))
-
-
-async def _made(make: Callable[[], Awaitable[T]]) -> T:
-    """What ``make`` made. A request that lost a race for its idempotency key finds the winner's build."""
-    try:
-        return await make()
-    except Conflict as conflict:
-        if builder.is_repeat(conflict):
-            return await make()
-        raise builder.refusal(conflict) from conflict
 
 
 def _initiator(actor: Actor) -> builder.Initiator:

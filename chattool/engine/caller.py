@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chattool.context import ToolContext
 from chattool.engine.chats import chat_record
-from chattool.toolset import Toolset
+from chattool.toolset import TOOLS, Toolset
 from chattool.unmade_chat import UnmadeChat
 from db import chats
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chattool.backend import Chat, ChatStore
     from chattool.engine.backend import EngineBackend
     from chattool.settings import ToolSettings
+    from chattool.toolset import Tool
     from db.ids import OrganizationId, UserId
 
 
 class EngineCaller:
-    """``Caller`` on our own database. New chats are made in ``organization_id``."""
+    """``Caller`` on our own database. New chats are made in ``organization_id``; it may call ``tools``."""
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class EngineCaller:
         organization_id: OrganizationId,
         default_chat: str,
         settings: ToolSettings,
+        tools: Sequence[Tool[Any]] = TOOLS,
     ) -> None:
         self.default_chat = default_chat
         self._backend = backend
@@ -36,6 +40,7 @@ class EngineCaller:
         self._user_id = user_id
         self._organization_id = organization_id
         self._settings = settings
+        self._tools = tools
 
     async def find_chat(self, handle: str) -> Chat | None:
         found = await self._backend.store.read(chats.find, self._user_id, handle)
@@ -58,5 +63,6 @@ class EngineCaller:
                 backend=self._backend,
                 chats=store,
                 settings=self._settings,
-            )
+            ),
+            tools=self._tools,
         )

@@ -105,7 +105,8 @@ class Engine:
 
         Raises:
             TemplateInvalid, ArchiveInvalid: the folder is no template.
-            RequestError: the name is bad, or the import failed; the text says why.
+            TemplateImportFailed: the template is not usable as it is; the text says why.
+            RequestError: the name is bad.
         """
         return await push_template(
             self, Path(folder), name=name, provisioner=provisioner, variables=variables

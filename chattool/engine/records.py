@@ -36,6 +36,7 @@ def build(conn: Connection, build_id: BuildId, settings: ProvisionerSettings) ->
             error=job.error or "",
             error_code=job.error_code or "",
             failure_reason=job.failure_reason or "",
+            failure_detail=job.failure_detail,
             retryable=job.retryable,
             stage=job.stage or "",
             queue_position=0 if place is None else place.position,

@@ -6,12 +6,13 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from chattool.errors import TemplateImportFailed
 from db import builds, templates
-from db.errors import RequestError
 from db.states import JobStatus, ProvisionerType
 from provisioner import archive, imports, queue
 from provisioner.errors import TemplateInvalid
 from provisioner.template_toml import FILE_NAME, read_template
+from provisioner.terminal import recorded_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,8 @@ async def push_template(
 
     Raises:
         TemplateInvalid, ArchiveInvalid: the folder is no template.
-        RequestError: the name is bad, or the import failed; the text says why.
+        TemplateImportFailed: the template is not usable as it is; the text says why.
+        RequestError: the name is bad.
     """
     kind = provisioner or provisioner_of(folder)
     version_id, job_id = await engine.store.write(
@@ -53,8 +55,11 @@ async def push_template(
     assert version.template_id is not None  # noqa: S101 - a push always names its template
     template = await engine.store.read(templates.template, version.template_id)
     if job.status is not JobStatus.SUCCEEDED:
-        message = f"import of template {template.name!r} failed: {job.error or job.status}"
-        raise RequestError(400, message)
+        raise TemplateImportFailed(
+            f"import of template {template.name!r} failed: {job.error or job.status}",
+            job.error_code,
+            failure_reason=job.failure_reason or "",
+        ) from recorded_error(job.failure_reason, job.failure_detail)
     return template
 
 

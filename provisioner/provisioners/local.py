@@ -11,6 +11,7 @@ from db.states import LogLevel, ProvisionerType, Transition
 from provisioner.errors import ProvisionerError
 from provisioner.protocol import ApplyResult, ParseResult, PlanResult, unsaved
 from provisioner.provisioners.agent_processes import ServerAddress, agent_environment, start_agent
+from provisioner.provisioners.local_failures import refusal
 from provisioner.provisioners.local_plan import planned_start, planned_stop
 from provisioner.provisioners.local_state import LocalState, read_state
 from provisioner.provisioners.processes import end_processes, kill_processes
@@ -32,7 +33,8 @@ class LocalProvisioner:
     """Workspaces below ``root``, as ``<owner>/<workspace>-<id>``.
 
     ``endpoint`` answers where agents report, for requests that do not say so. ``server_url_file``
-    tells agents where to look when that address stops answering. Processes get ``exit_timeout``
+    tells agents where to look when that address stops answering, ``server_ca_file`` whom to trust there.
+    Processes get ``exit_timeout``
     to end before they are killed.
     """
 
@@ -46,12 +48,14 @@ class LocalProvisioner:
         *,
         exit_timeout: timedelta = timedelta(minutes=3),
         server_url_file: Path | None = None,
+        server_ca_file: Path | None = None,
     ) -> None:
         self._root = root
         self._clock = clock
         self._endpoint = endpoint
         self._exit_timeout = exit_timeout
         self._server_url_file = server_url_file
+        self._server_ca_file = server_ca_file
 
     async def parse(self, source: Path, log: LogSink) -> ParseResult:  # noqa: ARG002 - nothing to say
         """What ``template.toml`` says.
@@ -72,6 +76,7 @@ class LocalProvisioner:
         """The cost, after a look at the parameters.
 
         Raises:
+            TerminalError: a parameter has a value that the template does not allow.
             MissingParameter: a required parameter has no value.
             TemplateInvalid: the template is broken.
         """
@@ -79,18 +84,15 @@ class LocalProvisioner:
             # Without a look at the template: a broken one must not keep a workspace alive.
             return PlanResult()
         template = await asyncio.to_thread(read_template, source)
-        error = ""
         if request.transition is Transition.STOP:
             resource = planned_stop(template)
         else:
-            start = planned_start(template, request)
-            resource, error = start.resource(), start.error
+            resource = planned_start(template, request).resource()
         return PlanResult(
             cost=resource.daily_cost,
             resources=(resource,),
             parameters=template.parameters,
             presets=template.presets,
-            error=error,
         )
 
     async def apply(
@@ -105,6 +107,7 @@ class LocalProvisioner:
         """Start, stop or delete; each may be repeated.
 
         Raises:
+            TerminalError: this machine has refused for good (``local_failures``).
             DirectoryOutside: the state names a path that is not this workspace's.
             StateInvalid: the state cannot be read.
             TemplateInvalid: the template is broken.
@@ -134,8 +137,6 @@ class LocalProvisioner:
     ) -> ApplyResult:
         workspace = _workspace(request)
         plan = planned_start(await asyncio.to_thread(read_template, source), request)
-        if plan.error:
-            return ApplyResult(error=plan.error)
         url = request.server_url or await self._endpoint()
         if state is None:
             state = LocalState(directory=new_directory(self._root, workspace))
@@ -146,7 +147,7 @@ class LocalProvisioner:
             request,
             workspace,
             directory=state.directory,
-            server=ServerAddress(url=url, url_file=self._server_url_file),
+            server=ServerAddress(url=url, url_file=self._server_url_file, ca_file=self._server_ca_file),
             plan=plan,
         )
         state = LocalState(directory=state.directory)
@@ -165,7 +166,11 @@ class LocalProvisioner:
                 state = replace(state, agents=(*state.agents, process))
                 run.log(LogLevel.INFO, f'Started agent "{agent.name}" in {state.directory}')
         except (OSError, ProvisionerError) as error:
-            return ApplyResult(state=state.encoded(), error=f"cannot start the workspace: {_text(error)}")
+            text = f"cannot start the workspace: {_text(error)}"
+            if (refused := refusal(error, text)) is None:
+                return ApplyResult(state=state.encoded(), error=text)
+            await run.checkpoint(state.encoded())
+            raise refused from error
         return ApplyResult(state=state.encoded(), resources=(plan.resource(state.directory),))
 
     async def _stop(
@@ -188,8 +193,10 @@ class LocalProvisioner:
             await asyncio.to_thread(remove, state.directory)
             await asyncio.to_thread(remove, self._private(workspace))
         except OSError as error:
-            kept = LocalState(directory=state.directory).encoded()
-            return ApplyResult(state=kept, error=f"cannot remove the workspace: {_text(error)}")
+            text = f"cannot remove the workspace: {_text(error)}"
+            if refused := refusal(error, text):
+                raise refused from error
+            return ApplyResult(state=LocalState(directory=state.directory).encoded(), error=text)
         return ApplyResult(state=b"")
 
     async def _end(

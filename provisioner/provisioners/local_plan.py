@@ -9,6 +9,7 @@ from db.states import Transition
 from provisioner.errors import MissingParameter
 from provisioner.parameters import start_cost, validated
 from provisioner.protocol import MetadataItem, Resource
+from provisioner.terminal import FailureReason, terminal_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StartPlan:
-    """A start: with which values, at what cost, or why not."""
+    """A start: with which values, and at what cost."""
 
     template: Template
     values: Mapping[str, str]
     variables: Mapping[str, str]
     cost: int
-    error: str
 
     def resource(self, directory: Path | None = None) -> Resource:
         """The workspace as a resource; its directory is known once it exists."""
@@ -43,6 +43,7 @@ def planned_start(template: Template, request: Request) -> StartPlan:
     """What the start of a workspace means, or of an imagined one when a template is imported.
 
     Raises:
+        TerminalError: a value is not one that the template allows.
         MissingParameter: a required parameter of a real workspace has no value.
     """
     values, problems = validated(
@@ -53,6 +54,11 @@ def planned_start(template: Template, request: Request) -> StartPlan:
         # Missing values are looked for below.
         transition=Transition.STOP,
     )
+    if problems:
+        wrong = problems[0]
+        raise terminal_error(
+            FailureReason.VALIDATION_FAILURE, 'parameter "%s": %s', wrong.field, wrong.detail
+        )
     if request.workspace is not None:
         for parameter in template.parameters:
             if parameter.name not in values:
@@ -66,7 +72,6 @@ def planned_start(template: Template, request: Request) -> StartPlan:
         values=values,
         variables={name: value for name, value in variables.items() if value is not None},
         cost=template.start_cost + start_cost(template.parameters, values),
-        error=f'parameter "{problems[0].field}": {problems[0].detail}' if problems else "",
     )
 
 

@@ -11,7 +11,7 @@ from db.builds import latest as _latest
 from db.clock import FakeClock
 from db.errors import NotFound, StoreError
 from db.states import BuildStatus, JobErrorCode, JobStatus, Transition
-from db.workspaces import by_name
+from db.workspaces import by_name, last_by_name
 from provisioner.jobs import Outcome
 from provisioner.protocol import Agent, Resource
 from tests.scenario import Scenario
@@ -45,7 +45,11 @@ async def test_a_delete_frees_the_name_of_the_workspace(scenario: Scenario) -> N
     assert (await scenario.workspace(workspace_id)).deleted
     with pytest.raises(NotFound):
         await scenario.store.read(by_name, scenario.user.username, name)
-    assert (await scenario.create(name=name)).build_number == 1
+    assert (await scenario.store.read(last_by_name, scenario.user.username, name)).id == workspace_id
+    successor = await scenario.create(name=name)
+    assert successor.build_number == 1
+    found = await scenario.store.read(last_by_name, scenario.user.username, name.upper())
+    assert found.id == successor.workspace_id
 
 
 async def test_a_failed_delete_keeps_the_workspace(scenario: Scenario) -> None:

@@ -23,6 +23,7 @@ from provisioner.provisioners.local import LocalProvisioner
 from provisioner.provisioners.processes import find_processes, kill_processes
 from provisioner.provisioners.workspace_directory import DirectoryOutside
 from provisioner.template_toml import read_template
+from provisioner.terminal import FailureReason, TerminalError, failure_detail
 from tests.agents import GUARD_SECONDS, RecordingAgents
 
 TEMPLATE = """
@@ -44,6 +45,11 @@ sensitive = true
 
 def log(level: LogLevel, output: str, *, stage: str | None = None) -> None:
     """Nobody reads it here."""
+
+
+async def nowhere() -> str:
+    """Where agents report that nobody starts."""
+    return "http://server.example"
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -309,12 +315,16 @@ async def test_a_plan_checks_parameters(host: Host) -> None:
 
     with pytest.raises(MissingParameter):
         await host.provisioner.plan(host.source, replace(start, parameters={}), log, interrupt)
-    wrong = await host.provisioner.plan(
-        host.source, host.request(Transition.START, **{"my-size": "huge"}), log, interrupt
-    )
+    with pytest.raises(TerminalError) as wrong:
+        await host.provisioner.plan(
+            host.source, host.request(Transition.START, **{"my-size": "huge"}), log, interrupt
+        )
     imported = await host.provisioner.plan(host.source, Request(transition=Transition.START), log, interrupt)
 
-    assert "my-size" in wrong.error
+    found = failure_detail(wrong.value)
+    assert found is not None
+    assert found.reason is FailureReason.VALIDATION_FAILURE
+    assert "my-size" in found.detail
     assert (imported.error, imported.cost) == ("", 20)
     assert [parameter.name for parameter in imported.parameters] == ["my-size", "region"]
 
@@ -345,6 +355,26 @@ async def test_a_root_that_cannot_be_written_is_an_error_that_says_so(host: Host
 
     assert str(host.root) in result.error
     assert result.state is not None
+
+
+async def test_a_place_where_we_may_not_write_is_a_final_refusal(host: Host) -> None:
+    # Nobody may make a folder there, not even root.
+    host.provisioner = LocalProvisioner(Path("/sys/chattool"), SystemClock(), nowhere)
+    kept: list[bytes] = []
+
+    async def keep(state: bytes) -> None:
+        kept.append(state)
+
+    with pytest.raises(TerminalError) as refused:
+        await host.provisioner.apply(
+            host.source, host.request(Transition.START), log, asyncio.Event(), checkpoint=keep
+        )
+
+    found = failure_detail(refused.value)
+    assert found is not None
+    assert found.reason is FailureReason.OPERATION_NOT_PERMITTED
+    assert "/sys/chattool" in found.detail
+    assert kept
 
 
 async def test_a_state_that_names_a_foreign_directory_is_refused(host: Host, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 # every start, since the agent's token changes with every build.
 
 terraform {
+  required_version = ">= 1.1"
+
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.0"
+      version = ">= 5.0, < 7.0"
     }
   }
 }
@@ -105,6 +107,10 @@ resource "aws_instance" "workspace" {
   user_data                   = local.user_data
   user_data_replace_on_change = true
 
+  root_block_device {
+    encrypted = true
+  }
+
   # The token stands in the user data: only the machine itself may ask for it, and only from the host.
   metadata_options {
     http_tokens                 = "required"
@@ -117,6 +123,9 @@ resource "aws_volume_attachment" "home" {
   device_name = "/dev/sdh"
   volume_id   = aws_ebs_volume.home.id
   instance_id = aws_instance.workspace[0].id
+
+  # A home that is still mounted could lose what was written last.
+  stop_instance_before_detaching = true
 }
 
 output "agents" {

@@ -2,6 +2,8 @@
 # is made anew by every start, since the agent's token changes with every build.
 
 terraform {
+  required_version = ">= 1.1"
+
   required_providers {
     docker = {
       source  = "kreuzwerker/docker"

@@ -1,6 +1,10 @@
 # A workspace on the daemon's own host, made by Terraform without any provider to download: a folder, and
 # an agent in it. Shows everything that a template for real infrastructure needs.
 
+terraform {
+  required_version = ">= 1.4" # the first with terraform_data
+}
+
 variable "workspaces" {
   description = "Folder on the daemon's host below which the workspaces live."
   type        = string

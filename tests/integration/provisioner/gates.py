@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -10,11 +11,11 @@ from uuid import UUID
 from db.clock import Clock
 from db.ids import DaemonId, FileId, OrganizationId
 from db.transactions import Store
-from provisioner.client import StoreClient
 from provisioner.jobs import Beat, BuildWork, Claim, Fence, ImportWork, Line, Outcome
 from provisioner.protocol import ApplyResult, Checkpoint, LogSink, PlanResult, Request, unsaved
 from provisioner.provisioners.echo import EchoProvisioner
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreClient
 from quota import QuotaCommit
 
 T = TypeVar("T")
@@ -81,7 +82,7 @@ class GatedClient(StoreClient):
         request_id: UUID,
         repeated: bool,
     ) -> Claim | None:
-        return await self._through(
+        claim = await self._through(
             "claim",
             lambda: StoreClient.claim(
                 self,
@@ -93,6 +94,8 @@ class GatedClient(StoreClient):
                 repeated=repeated,
             ),
         )
+        # A row that is gone is missed by the claim first: then it brings no work, and is asked for it.
+        return replace(claim, work=None) if claim is not None and self.faults["work"] else claim
 
     async def work(self, claim: Claim) -> BuildWork | ImportWork:
         return await self._through("work", lambda: StoreClient.work(self, claim))
@@ -129,10 +132,16 @@ class MarkedEcho(EchoProvisioner):
         self.events: list[str] = []
         self.errors: dict[str, Exception] = {}
         self._begun: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._over: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def begun(self, phase: str) -> None:
         async with asyncio.timeout(GUARD_SECONDS):
             await self._begun[phase].wait()
+
+    async def over(self, phase: str) -> None:
+        """Wait until the phase has ended, in whatever way."""
+        async with asyncio.timeout(GUARD_SECONDS):
+            await self._over[phase].wait()
 
     async def plan(
         self, source: Path, request: Request, log: LogSink, interrupt: asyncio.Event
@@ -165,3 +174,4 @@ class MarkedEcho(EchoProvisioner):
             return answer
         finally:
             call.close()
+            self._over[phase].set()

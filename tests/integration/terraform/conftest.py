@@ -8,7 +8,7 @@ import pytest
 
 from db.clock import SystemClock
 from provisioner.provisioners.terraform import TerraformProvisioner
-from provisioner.provisioners.terraform_program import ProgramMissing, find_command
+from provisioner.provisioners.terraform.program import ProgramMissing, find_command
 from tests.integration.terraform.terraform_host import TerraformHost, nowhere
 
 

@@ -13,12 +13,13 @@ from chattool.api.endpoint import AgentsEndpoint
 from chattool.backend import LogLine
 from chattool.engine import Engine, open_engine
 from chattool.engine.agents import StoreAgents
+from db import builds as db_builds
 from db import workspaces
 from db.clock import SystemClock
-from db.ids import BuildId, WorkspaceId
-from db.records import Template
+from db.ids import BuildId, JobId, WorkspaceId
+from db.records import Job, Template
 from db.states import JobStatus, Transition
-from provisioner import builds
+from provisioner import builds, queue
 from provisioner.provisioners.terraform import TerraformProvisioner
 from provisioner.settings import ProvisionerSettings
 
@@ -72,6 +73,14 @@ class TerraformEngine:
                 while JobStatus((await self.engine.backend.build(build_id)).job.status).active:
                     await changes.wait(timedelta(seconds=1))
 
+    async def job(self, job_id: JobId) -> Job:
+        """The job, after its end."""
+        async with asyncio.timeout(GUARD_SECONDS):
+            with self.engine.store.wakeups.subscribe(queue.cancel_topic(job_id)) as changes:
+                while (job := await self.engine.store.read(db_builds.job, job_id)).status.active:
+                    await changes.wait(timedelta(seconds=1))
+        return job
+
     async def log(self, build_id: str) -> Sequence[LogLine]:
         return await self.engine.backend.build_log_tail(BuildId(UUID(build_id)), limit=1000)
 
@@ -82,7 +91,7 @@ class TerraformEngine:
 
 @asynccontextmanager
 async def terraform_engine(
-    folder: Path, plugin_cache: Path, settings: ProvisionerSettings | None = None
+    folder: Path, plugin_cache: Path, settings: ProvisionerSettings | None = None, *, program: str = ""
 ) -> AsyncIterator[TerraformEngine]:
     """An engine on a database in ``folder``, with an endpoint for agents."""
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -90,7 +99,9 @@ async def terraform_engine(
     async def url() -> str:
         return await address
 
-    provisioner = TerraformProvisioner(plugin_cache, SystemClock(), url, exit_timeout=timedelta(seconds=15))
+    provisioner = TerraformProvisioner(
+        plugin_cache, SystemClock(), url, program=program, exit_timeout=timedelta(seconds=15)
+    )
     database = f"sqlite:///{folder / 'chattool.sqlite3'}"
     async with (
         open_engine(database, provisioners=[provisioner], provisioner_settings=settings) as engine,

@@ -11,9 +11,8 @@ from pathlib import Path
 from db.clock import SystemClock
 from db.states import LogLevel, Transition
 from provisioner.protocol import ApplyResult, Checkpoint, ParseResult, PlanResult, Request, unsaved
-from provisioner.provisioners import terraform_process
-from provisioner.provisioners.terraform import TerraformProvisioner
-from provisioner.provisioners.terraform_environment import sanitized
+from provisioner.provisioners.terraform import TerraformProvisioner, child_process
+from provisioner.provisioners.terraform.environment import sanitized
 from tests.recorded_log import RecordedLog
 from tests.terraform_requests import WORKSPACE
 
@@ -80,12 +79,12 @@ class TerraformHost:
 
     async def command(self, arguments: Sequence[str]) -> str:
         """What a program writes."""
-        call = terraform_process.Command(
+        call = child_process.Command(
             arguments=arguments,
             directory=self.out,
             environment={**sanitized(os.environ), "TF_CLI_CONFIG_FILE": os.devnull},
         )
-        _, answer, problem = await terraform_process.answer(
+        _, answer, problem = await child_process.answer(
             call, self.out / "command", clock=SystemClock(), limit=timedelta(seconds=GUARD_SECONDS)
         )
         return (answer + problem).decode()

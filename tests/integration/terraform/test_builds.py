@@ -12,9 +12,10 @@ import pytest
 from db.clock import SystemClock
 from db.states import LogLevel, Transition
 from provisioner.provisioners.terraform import TerraformProvisioner
-from provisioner.provisioners.terraform_job_folder import has_resources
-from provisioner.provisioners.terraform_program import find_command
+from provisioner.provisioners.terraform.job_folder import has_resources
+from provisioner.provisioners.terraform.program import find_command
 from provisioner.terminal import FailureReason, TerminalError, failure_detail
+from tests.integration.terraform.modules import TWO, silent_server, two
 from tests.integration.terraform.terraform_host import TerraformHost, nowhere
 from tests.process_ends import is_gone
 
@@ -98,23 +99,8 @@ resource "terraform_data" "loud" {
     assert host.log.at(LogLevel.ERROR) == []
 
 
-PARTIAL = """
-resource "terraform_data" "first" {
-  provisioner "local-exec" { command = "touch OUT/first" }
-  provisioner "local-exec" {
-    when    = destroy
-    command = "rm OUT/first"
-  }
-}
-resource "terraform_data" "second" {
-  depends_on = [terraform_data.first]
-  provisioner "local-exec" { command = "LAST" }
-}
-"""
-
-
 async def test_a_failed_apply_keeps_what_it_made_and_a_delete_removes_it(host: TerraformHost) -> None:
-    host.write(PARTIAL.replace("LAST", "echo no disk; exit 3"))
+    host.write(two("echo no disk; exit 3"))
 
     failed = await host.build()
     made = (host.out / "first").exists()
@@ -128,7 +114,7 @@ async def test_a_failed_apply_keeps_what_it_made_and_a_delete_removes_it(host: T
 
 
 async def test_a_cancelled_apply_ends_with_everything_it_started(host: TerraformHost) -> None:
-    host.write(PARTIAL.replace("LAST", "sleep 60 & echo $! > OUT/pid; echo ready; wait"))
+    host.write(two("sleep 60 & echo $! > OUT/pid; echo ready; wait"))
     building = asyncio.create_task(host.build())
     await host.until_said("ready")
 
@@ -142,7 +128,7 @@ async def test_a_cancelled_apply_ends_with_everything_it_started(host: Terraform
 
 
 async def test_what_exists_is_kept_while_the_apply_goes_on(host: TerraformHost) -> None:
-    host.write(PARTIAL.replace("LAST", "echo ready; while [ ! -e OUT/go ]; do sleep 0.05; done"))
+    host.write(two("echo ready; while [ ! -e OUT/go ]; do sleep 0.05; done"))
     kept: asyncio.Queue[bytes] = asyncio.Queue()
     building = asyncio.create_task(host.build(checkpoint=kept.put))
     await host.until_said("ready")
@@ -157,7 +143,7 @@ async def test_what_exists_is_kept_while_the_apply_goes_on(host: TerraformHost) 
 
 
 async def test_an_apply_that_is_killed_hands_on_its_last_state(host: TerraformHost) -> None:
-    host.write(PARTIAL.replace("LAST", "echo ready; sleep 60"))
+    host.write(two("echo ready; sleep 60"))
     kept: list[bytes] = []
 
     async def keep(state: bytes) -> None:
@@ -175,33 +161,26 @@ async def test_an_apply_that_is_killed_hands_on_its_last_state(host: TerraformHo
 
 async def test_a_cancelled_plan_applies_nothing(host: TerraformHost, plugin_cache: Path) -> None:
     """The plan waits for a server that never answers."""
-    asked = asyncio.Event()
-
-    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.set()
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(never, "127.0.0.1") as server:
-        port = server.sockets[0].getsockname()[1]
-        config = f'backend = "http"\n  config = {{ address = "http://127.0.0.1:{port}" }}'
-        host.write(f'data "terraform_remote_state" "x" {{\n  {config}\n}}\n' + PARTIAL)
+    async with silent_server() as server:
+        config = f'backend = "http"\n  config = {{ address = "http://127.0.0.1:{server.port}" }}'
+        host.write(f'data "terraform_remote_state" "x" {{\n  {config}\n}}\n' + TWO)
         host.provisioner = TerraformProvisioner(
             plugin_cache, SystemClock(), nowhere, exit_timeout=timedelta(milliseconds=200)
         )
         planning = asyncio.create_task(host.plan())
         async with asyncio.timeout(20):
-            await asked.wait()
+            await server.asked.wait()
 
         host.interrupt.set()
         result = await planning
+        await server.left.wait()
 
     assert result.error
     assert list(host.out.iterdir()) == []
 
 
 async def test_an_apply_without_a_plan_makes_one(host: TerraformHost) -> None:
-    host.write(PARTIAL.replace("LAST", "true"))
+    host.write(two("true"))
 
     with tempfile.TemporaryDirectory() as name:
         request = host.request(Transition.START, {}, Path(name), LogLevel.INFO)
@@ -222,7 +201,7 @@ async def test_nothing_is_run_to_delete_nothing(host: TerraformHost) -> None:
 
 
 async def test_a_backend_of_the_template_is_not_used(host: TerraformHost) -> None:
-    host.write('terraform {\n  backend "local" { path = "OUT/elsewhere.tfstate" }\n}\n' + PARTIAL)
+    host.write('terraform {\n  backend "local" { path = "OUT/elsewhere.tfstate" }\n}\n' + TWO)
 
     result = await host.build()
 
@@ -232,7 +211,7 @@ async def test_a_backend_of_the_template_is_not_used(host: TerraformHost) -> Non
 
 async def test_binary_output_of_a_script_does_not_hang_a_build(host: TerraformHost) -> None:
     last = "head -c 1048576 /dev/urandom; printf '\\\\n\\\\377\\\\000\\\\001end\\\\n'"
-    host.write(PARTIAL.replace("LAST", last))
+    host.write(two(last))
 
     result = await host.build()
 
@@ -250,7 +229,7 @@ async def test_a_line_of_a_mebibyte_does_not_hang_a_build(host: TerraformHost, p
     )
     program.chmod(0o755)
     host.provisioner = TerraformProvisioner(plugin_cache, SystemClock(), nowhere, program=str(program))
-    host.write(PARTIAL.replace("LAST", "true"))
+    host.write(two("true"))
 
     result = await host.build()
 
@@ -263,7 +242,7 @@ async def test_templates_see_no_secret_of_the_daemon(
 ) -> None:
     monkeypatch.setenv("CHATTOOL_TOKEN", "t-1")
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
-    host.write(PARTIAL.replace("LAST", "env > OUT/env"))
+    host.write(two("env > OUT/env"))
 
     await host.build()
 
@@ -276,7 +255,7 @@ async def test_templates_see_no_secret_of_the_daemon(
 async def test_every_reason_reaches_the_caller_from_a_real_apply(
     host: TerraformHost, reason: FailureReason
 ) -> None:
-    host.write(PARTIAL.replace("LAST", f"echo 'chattool: {reason.name}: HR-412: W17 is on leave'; exit 1"))
+    host.write(two(f"echo 'chattool: {reason.name}: HR-412: W17 is on leave'; exit 1"))
     kept: list[bytes] = []
 
     async def keep(state: bytes) -> None:
@@ -344,9 +323,22 @@ async def test_costs_that_are_known_later_are_said(host: TerraformHost) -> None:
 
 
 async def test_a_debug_build_logs_more(host: TerraformHost) -> None:
-    host.write(PARTIAL)
+    host.write(TWO)
 
     await host.plan(level=LogLevel.DEBUG)
 
     assert len(host.log.at(LogLevel.DEBUG)) > 20
     assert host.log.at(LogLevel.TRACE) == []
+
+
+async def test_what_the_host_sets_for_terraform_is_named_without_its_value(
+    host: TerraformHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CLI_ARGS_plan", "-parallelism=7")
+    host.write(two("true"))
+
+    await host.plan()
+
+    warned = [line for line in host.log.at(LogLevel.WARN) if "TF_CLI_ARGS_plan" in line]
+    assert warned == ["The daemon's host sets TF_CLI_ARGS_plan: they change what Terraform does."]
+    assert "parallelism" not in host.log.text

@@ -1,6 +1,7 @@
 """Terraform behind the tools: quota, imports, many builds, and a daemon that is killed."""
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
@@ -15,6 +16,8 @@ from uuid import UUID
 import pytest
 
 from chattool.engine.templates import provisioner_of
+from chattool.errors import WorkspaceBuildError
+from chattool.waiting import wait_for_build
 from db import builds, templates
 from db.clock import SystemClock
 from db.errors import RequestError
@@ -22,7 +25,9 @@ from db.ids import BuildId, JobId
 from db.states import ProvisionerType
 from db.transactions import Connection
 from provisioner.settings import ProvisionerSettings
+from provisioner.terminal import failure_detail, recorded_error, wire_form
 from tests.integration.terraform.engine_host import GUARD_SECONDS, TerraformEngine, terraform_engine
+from tests.integration.terraform.modules import two
 from tests.process_ends import is_gone
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "templates"
@@ -78,35 +83,29 @@ async def test_a_stop_frees_the_difference(host: TerraformEngine) -> None:
     assert (started, await host.consumed()) == (20, 5)
 
 
-REFUSED = """
-resource "terraform_data" "first" {
-  provisioner "local-exec" { command = "touch OUT/made-first" }
-  provisioner "local-exec" {
-    when    = destroy
-    command = "rm OUT/made-first"
-  }
-}
-resource "terraform_data" "second" {
-  depends_on = [terraform_data.first]
-  provisioner "local-exec" {
-    command = "echo 'chattool: USER_NOT_PROVISIONABLE: HR-412: worker W17 is on leave'; exit 1"
-  }
-}
-"""
-
-
 async def test_a_final_refusal_is_answered_as_such_and_loses_no_state(host: TerraformEngine) -> None:
-    template = await host.template("tf", REFUSED)
+    refusing = two("echo 'chattool: USER_NOT_PROVISIONABLE: HR-412: worker W17 is on leave'; exit 1")
+    template = await host.template("tf", refusing)
 
     answer = await host.call("create_workspace", template_id=str(template.id))
-    refused = made(host)
-    build = await host.engine.backend.build(BuildId(UUID(answer["build_id"])))
-    await host.delete(str(build.workspace_id))
+    build_id = BuildId(UUID(answer["build_id"]))
+    with pytest.raises(WorkspaceBuildError) as raised:
+        await wait_for_build(host.engine.backend, build_id)
+    job = (await host.engine.store.read(builds.build, build_id)).job
+    made_before = (host.folder / "first").exists()
+    await host.delete(answer["workspace_id"])
 
     assert answer["failure_reason"] == "USER_NOT_PROVISIONABLE"
     assert answer["retryable"] is False
     assert answer["error"].endswith("HR-412: worker W17 is on leave")
-    assert (refused, made(host)) == (1, 0)
+    recorded = {"failure_reason": job.failure_reason, "failure_detail": job.failure_detail}
+    sent = json.loads(json.dumps(recorded))
+    for error in (raised.value, recorded_error(*sent.values())):
+        found = failure_detail(error)
+        assert found is not None
+        assert wire_form(found) == recorded
+    assert made_before
+    assert (host.folder / "gone").exists()
 
 
 async def test_ten_builds_at_once(host: TerraformEngine) -> None:
@@ -225,19 +224,6 @@ async def main():
 
 asyncio.run(main())
 """
-TWO = """
-resource "terraform_data" "first" {
-  provisioner "local-exec" { command = "touch OUT/first" }
-  provisioner "local-exec" {
-    when    = destroy
-    command = "mv OUT/first OUT/gone"
-  }
-}
-resource "terraform_data" "second" {
-  depends_on = [terraform_data.first]
-  provisioner "local-exec" { command = "echo $$ > OUT/pid; exec sleep 60" }
-}
-"""
 
 
 def column(folder: Path, name: str) -> list[Any]:
@@ -253,7 +239,7 @@ def column(folder: Path, name: str) -> list[Any]:
 async def test_what_a_killed_daemon_had_made_is_known_to_the_next_build(
     tmp_path: Path, plugin_cache: Path
 ) -> None:
-    (tmp_path / "module.tf").write_text(TWO)
+    (tmp_path / "module.tf").write_text(two("echo $$ > OUT/pid; exec sleep 60"))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
     daemon = await asyncio.create_subprocess_exec(
         sys.executable, "-c", KILLED, str(tmp_path), env=environment

@@ -60,8 +60,13 @@ def test_a_workspace_lives_from_create_to_delete(cli: CommandLine) -> None:
     assert deleted.code == 0
     assert deleted.out.splitlines()[-1].startswith("✓ me/life deleted in ")
     assert not Path(shown["directory"]).exists()
-    builds = cli.json("builds", "list", shown["id"])
+    builds = cli.json("builds", "list", "life")
     assert [build["transition"] for build in builds] == ["delete", "start", "stop", "start"]
+    log = cli("builds", "logs", "life").out
+    assert [line.split(maxsplit=1)[1] for line in log.splitlines()][:2] == [
+        "info  Setting up",
+        "info  Planning infrastructure",
+    ]
 
 
 def test_a_preset_and_parameters_are_given_by_name(cli: CommandLine) -> None:

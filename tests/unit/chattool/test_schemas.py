@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import Field
 
-from chattool.arguments import Parameters, ToolArgs, parsed
+from chattool.arguments import TextsByName, ToolArgs, parsed
 from chattool.results import Result
 from chattool.schemas import described, output_schema, render
 from chattool.settings import WaitBounds
@@ -98,7 +98,7 @@ def test_nested_arguments_are_rendered_in_both_forms() -> None:
         """Arguments of a tool."""
 
         edits: list[Edit] = Field(description="What to change.")
-        env: Parameters = Field(default_factory=dict, description="Variables.")
+        env: TextsByName = Field(default_factory=dict, description="Variables.")
 
     tool = _tool(EditArgs)
 

@@ -19,6 +19,7 @@ from chattool.waiting import wait_for_build
 from db.errors import RequestError, StoreBusy
 from db.ids import BuildId
 from db.states import Transition
+from provisioner.terminal import failure_detail, wire_form
 from tests.unit.chattool.fake_backend import FakeBackend, in_time, pass_time, settle
 from tests.unit.chattool.host import Host
 
@@ -60,6 +61,20 @@ async def test_a_failed_build_raises_with_everything_its_job_says(backend: FakeB
     assert (str(error), error.message) == ("insufficient quota", "insufficient quota")
     assert (error.code, error.build_id) == ("INSUFFICIENT_QUOTA", build.id)
     assert (error.failure_reason, error.retryable, error.planned_cost) == ("quota", False, 20)
+
+
+async def test_a_final_refusal_is_found_in_the_error(backend: FakeBackend, build: Build) -> None:
+    reason, detail = "OPERATION_NOT_PERMITTED", "E-7: not here"
+    backend.change(
+        build.id, status="failed", error=detail, failure_reason=reason, failure_detail=detail, retryable=False
+    )
+
+    with pytest.raises(WorkspaceBuildError) as caught:
+        await wait_for_build(backend, build.id)
+
+    found = failure_detail(ExceptionGroup("several", [ValueError(), caught.value]))
+    assert found is not None
+    assert wire_form(found) == {"failure_reason": reason, "failure_detail": detail}
 
 
 async def test_a_failure_without_text_or_code_says_that_the_build_failed(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.clock import FakeClock, SystemClock
-from provisioner.provisioners.terraform_cache import PluginCache
+from provisioner.provisioners.terraform.cache import PluginCache
 
 AGE = timedelta(days=30)
 

@@ -8,7 +8,7 @@ import pytest
 
 from db.states import LogLevel, Transition
 from provisioner.protocol import Request
-from provisioner.provisioners.terraform_environment import (
+from provisioner.provisioners.terraform.environment import (
     RESERVED_VARIABLES,
     EnvironmentNotSanitized,
     Surroundings,

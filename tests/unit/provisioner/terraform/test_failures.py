@@ -4,8 +4,8 @@ import pytest
 
 from db.states import LogLevel
 from provisioner.errors import ProvisionerError
-from provisioner.provisioners.terraform_diagnostics import Diagnostic
-from provisioner.provisioners.terraform_failures import REFUSALS, Refusal, provider_of, refusal
+from provisioner.provisioners.terraform.diagnostics import Diagnostic
+from provisioner.provisioners.terraform.failures import REFUSALS, Refusal, provider_of, refusal
 from provisioner.terminal import FailureReason, failure_detail
 
 TEXTS = {

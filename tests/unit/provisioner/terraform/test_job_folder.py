@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.clock import FakeClock
-from provisioner.provisioners.terraform_job_folder import JobFolder, StateFile, has_resources
+from provisioner.provisioners.terraform.job_folder import JobFolder, StateFile, has_resources
 
 EMPTY = b'{"version": 4, "resources": []}'
 ONE = b'{"version": 4, "resources": [{"type": "x"}]}'

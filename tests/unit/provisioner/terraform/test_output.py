@@ -5,9 +5,9 @@ import json
 import pytest
 
 from db.states import LogLevel
-from provisioner.provisioners.terraform_diagnostics import error_text, plain_diagnostics
-from provisioner.provisioners.terraform_output import LINE_LIMIT_BYTES, JsonLog, TextLog
-from provisioner.provisioners.terraform_redaction import Redaction
+from provisioner.provisioners.terraform.diagnostics import error_text, plain_diagnostics
+from provisioner.provisioners.terraform.output import LINE_LIMIT_BYTES, JsonLog, TextLog
+from provisioner.provisioners.terraform.redaction import Redaction
 from tests.recorded_log import RecordedLog
 
 INVALID = {
@@ -33,6 +33,31 @@ def test_a_message_is_logged_at_its_level(name: str, level: str) -> None:
     JsonLog(log).feed(message("hello", name))
 
     assert log.lines == [(LogLevel(level), "hello")]
+
+
+def test_a_message_of_several_lines_becomes_as_many() -> None:
+    log = RecordedLog()
+
+    JsonLog(log).feed(message("\nInterrupt received.\n\nPlease wait.\n"))
+    TextLog(log, LogLevel.ERROR).feed(message("one\ntwo", "debug"))
+
+    assert [output for _, output in log.lines] == ["Interrupt received.", "Please wait.", "one", "two"]
+
+
+def test_chatter_is_for_debugging_unless_it_is_more_than_information() -> None:
+    log = RecordedLog()
+
+    JsonLog(log, frozenset({"outputs"})).feed(
+        message("Outputs: 3", type="outputs")
+        + message("Plan: 1 to add", type="change_summary")
+        + message("odd", "warn", type="outputs")
+    )
+
+    assert log.lines == [
+        (LogLevel.DEBUG, "Outputs: 3"),
+        (LogLevel.INFO, "Plan: 1 to add"),
+        (LogLevel.WARN, "odd"),
+    ]
 
 
 def test_an_unknown_level_is_information_and_is_mentioned_once() -> None:

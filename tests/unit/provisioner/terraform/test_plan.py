@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from provisioner.protocol import Agent, Resource
-from provisioner.provisioners.terraform_json import TerraformAnswerInvalid, document
-from provisioner.provisioners.terraform_plan import OutputInvalid, existing, planned, sensitive_texts
+from provisioner.provisioners.terraform.plan import OutputInvalid, existing, planned, sensitive_texts
+from provisioner.provisioners.terraform.untrusted_json import TerraformAnswerInvalid, document
 
 Json = Mapping[str, object]
 

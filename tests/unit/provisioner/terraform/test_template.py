@@ -11,8 +11,8 @@ from db.clock import SystemClock
 from db.states import Transition
 from provisioner.errors import MissingParameter, TemplateInvalid
 from provisioner.protocol import Request
-from provisioner.provisioners.terraform_template import TerraformTemplate, combined, fingerprint
-from provisioner.provisioners.terraform_variables import Declaration, VariableInvalid, read_declarations
+from provisioner.provisioners.terraform.template import TerraformTemplate, combined, fingerprint
+from provisioner.provisioners.terraform.variables import Declaration, VariableInvalid, read_declarations
 from tests.terraform_requests import WORKSPACE
 
 MODULE = """

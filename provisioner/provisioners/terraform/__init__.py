@@ -1,0 +1,5 @@
+"""Makes real infrastructure with Terraform, or with OpenTofu."""
+
+from provisioner.provisioners.terraform.provisioner import TerraformProvisioner
+
+__all__ = ["TerraformProvisioner"]
