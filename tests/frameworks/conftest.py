@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from chattool.engine import open_engine
+from chattool.engine import Engine, open_engine
 from tests.integration.tools.engine_host import EngineHost, HeldEcho
+from tests.pages import like_a_clone
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost", None}
 
@@ -30,7 +31,16 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+async def engine(tmp_path: Path, only_loopback: None) -> AsyncIterator[Engine]:
+    """Makes workspaces on this machine, with agents in them."""
+    with like_a_clone(tmp_path) as folder:
+        async with open_engine(f"sqlite:///{folder / 'chattool.sqlite3'}") as engine:
+            yield engine
+
+
+@pytest.fixture
 async def host(tmp_path: Path, only_loopback: None) -> AsyncIterator[EngineHost]:
+    """Plays builds, which can be held."""
     echo = HeldEcho()
     url = f"sqlite:///{tmp_path / 'chattool.sqlite3'}"
     async with open_engine(url, user="ana", provisioners=[echo]) as engine:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from chattool.engine import Engine
 from chattool.results import ToolResponse
 from chattool.toolset import TOOLS, Toolset
 from tests.frameworks.players import PLAYERS
 from tests.frameworks.run import run
-from tests.integration.tools.engine_host import EngineHost, costing
+from tests.integration.tools.engine_host import EngineHost
+from tests.pages import ROOT
 
 NUMBER = {"name": "n", "type": "number", "default": "1", "mutable": True}
 STATUS = ("workspace_status", dict[str, object]())
@@ -35,24 +37,26 @@ def first_template(outputs: Sequence[str]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("player", PLAYERS)
-async def test_an_agent_creates_looks_is_refused_and_stops(host: EngineHost, player: str) -> None:
-    template = await host.template(start_apply=costing(30))
-    first = await host.engine.toolset("first")
-    second = await host.engine.toolset("second")
+async def test_an_agent_creates_executes_is_refused_and_stops(engine: Engine, player: str) -> None:
+    template = await engine.push_template(ROOT / "examples/templates/scratch")
+    await engine.set_allowance("Everyone", 15)
+    first = await engine.toolset("first")
+    second = await engine.toolset("second")
+    create = ("create_workspace", {"template_id": str(template.id)})
+    execute = ("execute", {"command": "echo $ANSWER", "env": {"ANSWER": "42"}})
 
     made = await run(
-        player, first, ("list_templates", {}), ("create_workspace", first_template), STATUS, name="made"
+        player, first, ("list_templates", {}), ("create_workspace", first_template), execute, name="made"
     )
-    create = ("create_workspace", {"template_id": str(template.id)})
     refused = await run(player, second, create, name="refused")
     stopped = await run(player, first, ("stop_workspace", {}), name="stopped")
 
-    _, created, looked = made.documents
-    assert (created["ok"], created["created"], looked["ok"]) == (True, True, True)
-    assert looked["workspace_id"] == created["workspace_id"]
+    _, created, executed = made.documents
+    assert (created["ok"], created["created"], created["agent_status"]) == (True, True, "ready")
+    assert (executed["ok"], executed["exit_code"], executed["output"]) == (True, 0, "42\n")
     (refusal,) = refused.documents
     assert (refusal["ok"], refusal["error_code"]) == (False, "INSUFFICIENT_QUOTA")
-    assert refusal["quota"] == {"credits_consumed": 30, "budget": 40, "cost": 30}
+    assert refusal["quota"] == {"credits_consumed": 10, "budget": 15, "cost": 10}
     assert stopped.documents[0]["stopped"] is True
     marks = [*made.marks, *refused.marks, *stopped.marks]
     assert marks == ([False, False, False, True, False] if has_mark(player) else [None] * 5)
