@@ -9,7 +9,8 @@ import pytest
 
 from chattool.adapters import langchain, pydantic_ai
 from chattool.schemas import render
-from chattool.toolset import TOOLS, Tool
+from chattool.tool import Tool
+from chattool.tools import TOOLS
 from tests.integration.tools.engine_host import EngineHost
 
 all_tools = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)

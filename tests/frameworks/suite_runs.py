@@ -10,7 +10,8 @@ import pytest
 
 from chattool.engine import Engine
 from chattool.results import ToolResponse
-from chattool.toolset import TOOLS, Toolset
+from chattool.tools import TOOLS
+from chattool.toolset import Toolset
 from tests.frameworks.players import PLAYERS
 from tests.frameworks.run import run
 from tests.integration.tools.engine_host import EngineHost
