@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from db.ids import AgentId, BuildId
     from db.transactions import Connection
 
-_AGENTS = select(*(workspace_agents.c[name] for name in Agent.__dataclass_fields__)).where(
+#: Agents of builds that no other has followed, for further conditions; ``agent_record`` reads a row.
+AGENTS = select(*(workspace_agents.c[name] for name in Agent.__dataclass_fields__)).where(
     ~workspace_agents.c.deleted
 )
-_OF_BUILD = _AGENTS.where(workspace_agents.c.build_id == bindparam("build"))
-_BY_ID = _AGENTS.where(workspace_agents.c.id == bindparam("agent"))
-_BY_TOKEN = _AGENTS.where(
+_OF_BUILD = AGENTS.where(workspace_agents.c.build_id == bindparam("build"))
+_BY_ID = AGENTS.where(workspace_agents.c.id == bindparam("agent"))
+_BY_TOKEN = AGENTS.where(
     workspace_agents.c.auth_token_hash == bindparam("digest"), workspace_agents.c.name == bindparam("name")
 )
 _newer = workspace_builds.alias("newer_build")
 _EXPECTED = (
-    _AGENTS.join(workspace_builds, workspace_builds.c.id == workspace_agents.c.build_id)
+    AGENTS.join(workspace_builds, workspace_builds.c.id == workspace_agents.c.build_id)
     .join(provisioner_jobs, provisioner_jobs.c.id == workspace_builds.c.job_id)
     .where(
         workspace_builds.c.transition == Transition.START.value,
@@ -97,22 +98,22 @@ def token_digest(token: str) -> str:
 
 def of_build(conn: Connection, build_id: BuildId) -> list[Agent]:
     """The agents that a build made."""
-    return conn.records(_agent_record, _OF_BUILD, build=build_id)
+    return conn.records(agent_record, _OF_BUILD, build=build_id)
 
 
 def agent(conn: Connection, agent_id: AgentId) -> Agent | None:
     """The agent; ``None`` when there is none or its build has been followed by another."""
-    return conn.record(_agent_record, _BY_ID, agent=agent_id)
+    return conn.record(agent_record, _BY_ID, agent=agent_id)
 
 
 def expected(conn: Connection) -> list[Agent]:
     """The agents of all running workspaces: those whose latest build is a start that succeeded."""
-    return conn.records(_agent_record, _EXPECTED)
+    return conn.records(agent_record, _EXPECTED)
 
 
 def by_token(conn: Connection, token: str, name: str) -> Agent | None:
     """The agent of that name among those who share the token, which is one per build."""
-    return conn.record(_agent_record, _BY_TOKEN, digest=token_digest(token), name=name)
+    return conn.record(agent_record, _BY_TOKEN, digest=token_digest(token), name=name)
 
 
 def record_contact(conn: Connection, agent_id: AgentId) -> None:
@@ -146,7 +147,8 @@ def logs(conn: Connection, agent_id: AgentId, *, after: int = 0, limit: int = 40
     return conn.records(_log_record, _LOGS, agent=agent_id, after=after, most=limit)
 
 
-def _agent_record(**values: object) -> Agent:
+def agent_record(**values: object) -> Agent:
+    """The agent in a row of ``AGENTS``."""
     state = AgentLifecycle(str(values.pop("lifecycle_state")))
     return Agent(**values, lifecycle_state=state)  # type: ignore[arg-type]  # columns carry the fields' types
 

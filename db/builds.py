@@ -22,19 +22,20 @@ _JOB_COLUMNS = [provisioner_jobs.c[name].label(f"job_{name}") for name in _JOB_F
 _BUILD_COLUMNS = [workspace_builds.c[name] for name in _BUILD_FIELDS]
 _OF_JOB = workspace_builds.c.job_id == provisioner_jobs.c.id
 
-_BUILDS = select(*_BUILD_COLUMNS, *_JOB_COLUMNS).join(provisioner_jobs, _OF_JOB)
-_BUILD = _BUILDS.where(workspace_builds.c.id == bindparam("build"))
+#: Builds with their jobs, for further columns and conditions; ``build_from`` reads a row.
+BUILDS = select(*_BUILD_COLUMNS, *_JOB_COLUMNS).join(provisioner_jobs, _OF_JOB)
+_BUILD = BUILDS.where(workspace_builds.c.id == bindparam("build"))
 _LATEST = (
-    _BUILDS.where(workspace_builds.c.workspace_id == bindparam("workspace"))
+    BUILDS.where(workspace_builds.c.workspace_id == bindparam("workspace"))
     .order_by(workspace_builds.c.build_number.desc())
     .limit(1)
 )
 _LISTED = (
-    _BUILDS.where(workspace_builds.c.workspace_id == bindparam("workspace"))
+    BUILDS.where(workspace_builds.c.workspace_id == bindparam("workspace"))
     .order_by(workspace_builds.c.build_number.desc())
     .limit(bindparam("most"))
 )
-_BY_NUMBER = _BUILDS.where(
+_BY_NUMBER = BUILDS.where(
     workspace_builds.c.workspace_id == bindparam("workspace"),
     workspace_builds.c.build_number == bindparam("number"),
 )
@@ -84,7 +85,8 @@ def job_from(row: Row) -> Job:
     return Job(**values)
 
 
-def _build_from(row: Row) -> Build:
+def build_from(row: Row) -> Build:
+    """The build in a row of ``BUILDS``."""
     values = {name: getattr(row, name) for name in _BUILD_FIELDS}
     values["transition"] = Transition(values["transition"])
     values["reason"] = BuildReason(values["reason"])
@@ -100,7 +102,7 @@ def build(conn: Connection, build_id: BuildId) -> Build:
     row = conn.first(_BUILD, build=build_id)
     if row is None:
         raise NotFound
-    return _build_from(row)
+    return build_from(row)
 
 
 def latest(conn: Connection, workspace_id: WorkspaceId) -> Build:
@@ -112,7 +114,7 @@ def latest(conn: Connection, workspace_id: WorkspaceId) -> Build:
     row = conn.first(_LATEST, workspace=workspace_id)
     if row is None:
         raise NotFound
-    return _build_from(row)
+    return build_from(row)
 
 
 def by_number(conn: Connection, workspace_id: WorkspaceId, number: int) -> Build:
@@ -124,12 +126,12 @@ def by_number(conn: Connection, workspace_id: WorkspaceId, number: int) -> Build
     row = conn.first(_BY_NUMBER, workspace=workspace_id, number=number)
     if row is None:
         raise NotFound
-    return _build_from(row)
+    return build_from(row)
 
 
 def listed(conn: Connection, workspace_id: WorkspaceId, *, limit: int = 25) -> list[Build]:
     """The newest builds of a workspace, newest first."""
-    return [_build_from(row) for row in conn.rows(_LISTED, workspace=workspace_id, most=limit)]
+    return [build_from(row) for row in conn.rows(_LISTED, workspace=workspace_id, most=limit)]
 
 
 def state(conn: Connection, build_id: BuildId) -> bytes:

@@ -20,22 +20,17 @@ if TYPE_CHECKING:
     from db.statements import Row
     from db.transactions import Connection
 
-_COLUMNS = [
-    chats.c[name]
-    for name in (
-        "id",
-        "owner_id",
-        "organization_id",
-        "key",
-        "workspace_id",
-        "build_id",
-        "agent_id",
-        "last_error",
-    )
-]
+_COLUMNS = [chats.c[name] for name in Chat.__dataclass_fields__]
 _CHAT = select(*_COLUMNS).where(chats.c.id == bindparam("chat"))
 _CHAT_BY_KEY = select(*_COLUMNS).where(
     chats.c.owner_id == bindparam("owner"), chats.c.key == bindparam("chat_key")
+)
+_OF_OWNER = (
+    select(*_COLUMNS)
+    .where(chats.c.owner_id == bindparam("owner"))
+    .order_by(chats.c.updated_at.desc(), chats.c.id)
+    .limit(bindparam("most"))
+    .offset(bindparam("skipped"))
 )
 _INSERT = insert(chats).values(
     {c: bindparam(c) for c in ("id", "owner_id", "organization_id", "key", "created_at", "updated_at")}
@@ -129,9 +124,14 @@ def chat(conn: Connection, chat_id: ChatId) -> Chat:
     return found
 
 
+def by_key(conn: Connection, owner_id: UserId, key: str) -> Chat | None:
+    """The owner's chat with that key."""
+    return conn.record(Chat, _CHAT_BY_KEY, owner=owner_id, chat_key=key)
+
+
 def ensure(conn: Connection, owner_id: UserId, organization_id: OrganizationId, key: str) -> Chat:
     """The owner's chat with that key, made when missing."""
-    found = conn.record(Chat, _CHAT_BY_KEY, owner=owner_id, chat_key=key)
+    found = by_key(conn, owner_id, key)
     if found is not None:
         return found
     chat_id = ids.ChatId(ids.new_id())
@@ -145,6 +145,11 @@ def ensure(conn: Connection, owner_id: UserId, organization_id: OrganizationId, 
         updated_at=conn.now,
     )
     return chat(conn, chat_id)
+
+
+def listed(conn: Connection, owner_id: UserId, *, limit: int, offset: int = 0) -> list[Chat]:
+    """The chats of a user, the one that changed last first."""
+    return conn.records(Chat, _OF_OWNER, owner=owner_id, most=limit, skipped=offset)
 
 
 def bind(conn: Connection, chat_id: ChatId, workspace_id: WorkspaceId, build_id: BuildId | None) -> Chat:

@@ -93,6 +93,22 @@ async def _ensure_version(store: Store, url: str, *, migrate: bool) -> None:
     migrations.check(found)
 
 
+async def check_usable(store: Store) -> None:
+    """Return when the database answers and this program can go on with its schema.
+
+    A newer schema will do, since migrations leave running programs of the version before at work.
+
+    Raises:
+        SchemaMismatch: it has an older schema, or none.
+        StoreBusy, StoreUnavailable: it does not answer.
+    """
+    from db import migrations  # noqa: PLC0415 - imports the whole of SQLAlchemy
+
+    found = await store.read(_found_version)
+    if found is None or (found != migrations.HEAD and found in migrations.revisions()):
+        migrations.check(found)
+
+
 def _found_version(conn: Connection) -> str | None:
     try:
         version: str | None = conn.scalar(_VERSION)

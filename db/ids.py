@@ -19,6 +19,7 @@ DaemonId = NewType("DaemonId", UUID)
 ResourceId = NewType("ResourceId", UUID)
 AgentId = NewType("AgentId", UUID)
 ChatId = NewType("ChatId", UUID)
+TokenId = NewType("TokenId", UUID)
 
 
 def new_id() -> UUID:

@@ -18,6 +18,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 from db import errors, postgres_errors
 from db.clock import DatabaseClock
 from db.postgres_notify import Listener
+from db.secrets import of_database
 from db.statements import Compiler
 from db.transactions import DEFAULT_TIMEOUT, Connection
 from db.wakeups import Wakeups
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from db.clock import Clock
+    from db.secrets import Secrets
     from db.statements import Row
     from db.transactions import Writes
 
@@ -48,8 +50,8 @@ class PostgresConnection(Connection):
 
     dialect = "postgresql"
 
-    def __init__(self, driver: Driver, clock: Clock, url: str) -> None:
-        super().__init__(clock.now())
+    def __init__(self, driver: Driver, clock: Clock, url: str, secrets: Secrets) -> None:
+        super().__init__(clock.now(), secrets)
         self._driver = driver
         self._url = url
         self.committing = False
@@ -113,6 +115,7 @@ class PostgresStore:
         self._own_clock = DatabaseClock() if clock is None else None
         self.clock: Clock = self._own_clock or clock  # type: ignore[assignment]
         self.wakeups = Wakeups(self.clock)
+        self._secrets = of_database(None)
         self._timeout = timeout
         self._pool: asyncpg.Pool
         self._ordinary: asyncpg.Pool
@@ -180,7 +183,7 @@ class PostgresStore:
         try:
             async with postgres_errors.translating(self.url, self._timeout):
                 driver = await self._pool.acquire()
-                conn = PostgresConnection(driver, self.clock, self.url)
+                conn = PostgresConnection(driver, self.clock, self.url, self._secrets)
                 clean = False
                 try:
                     yield conn

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         JobId,
         OrganizationId,
         PresetId,
+        ResourceId,
         TemplateId,
         TemplateVersionId,
         UserId,
@@ -184,10 +185,13 @@ class TemplateVersion:
     variables: Sequence[Mapping[str, object]]
     parameters: Sequence[Mapping[str, object]]
     presets: Sequence[Mapping[str, object]]
+    about: Mapping[str, object]
+    """What the version says about its template: ``display_name``, ``description``, ``icon``, ``ttl_ms``."""
     start_cost: int | None
     stop_cost: int | None
     has_external_agent: bool
     archived: bool
+    created_by: UserId
     created_at: datetime
     updated_at: datetime
 
@@ -255,6 +259,7 @@ class Agent:
     """A workspace agent and what it last reported."""
 
     id: AgentId
+    resource_id: ResourceId
     workspace_id: WorkspaceId
     build_id: BuildId
     parent_id: AgentId | None
@@ -269,6 +274,7 @@ class Agent:
     last_connected_at: datetime | None
     disconnected_at: datetime | None
     created_at: datetime
+    updated_at: datetime
 
     def connection(self, now: datetime, inactive_timeout: timedelta) -> AgentConnection:
         """Whether the agent is in contact at ``now``."""
@@ -306,3 +312,5 @@ class Chat:
     agent_id: AgentId | None
     last_error: Mapping[str, object] | str | None
     """Why its last turn failed, as ``chattool.chaterror`` writes it; text where it is no object."""
+    created_at: datetime
+    updated_at: datetime

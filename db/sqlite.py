@@ -25,6 +25,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from db import clock as clocks
 from db import errors, sqlite_errors
 from db.clock import SystemClock
+from db.secrets import of_database
 from db.statements import Compiler
 from db.transactions import DEFAULT_TIMEOUT, Connection
 from db.wakeups import Wakeups
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from db.clock import Clock
+    from db.secrets import Secrets
     from db.statements import Compiled, Row
 
 P = ParamSpec("P")
@@ -55,8 +57,8 @@ class SqliteConnection(Connection):
 
     dialect = "sqlite"
 
-    def __init__(self, driver: sqlite3.Connection, clock: Clock, path: Path) -> None:
-        super().__init__(clock.now())
+    def __init__(self, driver: sqlite3.Connection, clock: Clock, path: Path, secrets: Secrets) -> None:
+        super().__init__(clock.now(), secrets)
         self._driver = driver
         self._path = path
 
@@ -150,6 +152,7 @@ class SqliteStore:
         self.path = path
         self.clock: Clock = clock or SystemClock()
         self.wakeups = Wakeups(self.clock)
+        self._secrets = of_database(path)
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._writes: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
@@ -300,7 +303,7 @@ class SqliteStore:
             if not work.begin():
                 continue
             driver.execute("SAVEPOINT work")
-            work.attempt(SqliteConnection(driver, self.clock, self.path))
+            work.attempt(SqliteConnection(driver, self.clock, self.path, self._secrets))
             if not driver.in_transaction:
                 # SQLite itself rolled everything back: disk full, I/O error.
                 work.error = work.error or errors.StoreUnavailable(f"{self.path} dropped the transaction")
@@ -342,7 +345,7 @@ class SqliteStore:
     def _read_once(self, driver: sqlite3.Connection, work: _Work) -> None:
         driver.execute("BEGIN")
         try:
-            work.attempt(SqliteConnection(driver, self.clock, self.path))
+            work.attempt(SqliteConnection(driver, self.clock, self.path, self._secrets))
         finally:
             if driver.in_transaction:
                 driver.execute("ROLLBACK")

@@ -103,7 +103,25 @@ organization_members = Table(
     metadata,
     _ref("organization_id", "organizations"),
     _ref("user_id", "users"),
+    _json("roles", "[]"),
     PrimaryKeyConstraint("organization_id", "user_id"),
+    Index("ix_organization_members_user_id", "user_id"),
+)
+
+# Only the hash of a token's secret is stored, so a copy of the database opens nothing.
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    _id(),
+    _ref("user_id", "users"),
+    _name(),
+    Column("digest", Text, nullable=False),
+    Column("scope", Text, nullable=False, server_default="all"),
+    _created(),
+    _at("expires_at"),
+    _at("revoked_at"),
+    _at("last_used_at"),
+    Index("ix_api_tokens_user_id", "user_id"),
 )
 
 # The Everyone group has the id of its organization; its members are the organization's.
@@ -188,7 +206,16 @@ Index(
 )
 Index("ix_provisioner_jobs_lease", _jobs.lease_until, sqlite_where=_is_started, postgresql_where=_is_started)
 Index("ix_provisioner_jobs_claimed", _jobs.organization_id, _jobs.started_at)
+Index("ix_provisioner_jobs_newest", _jobs.organization_id, _jobs.created_at, _jobs.id)
 Index("ix_provisioner_jobs_worker", _jobs.worker_id, sqlite_where=_is_started, postgresql_where=_is_started)
+_is_finished = _jobs.completed_at.is_not(None) & _jobs.worker_id.is_not(None)
+Index(
+    "ix_provisioner_jobs_finished",
+    _jobs.worker_id,
+    _jobs.completed_at,
+    sqlite_where=_is_finished,
+    postgresql_where=_is_finished,
+)
 
 provisioner_job_logs = Table(
     "provisioner_job_logs",
@@ -261,6 +288,7 @@ template_versions = Table(
     _json("variables", "[]"),
     _json("parameters", "[]"),
     _json("presets", "[]"),
+    _json("about", "{}"),
     Column("start_cost", BigInteger),
     Column("stop_cost", BigInteger),
     _flag("has_external_agent"),

@@ -18,6 +18,8 @@ from db.tables import files, provisioner_jobs, template_versions, templates
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import ColumnElement
+
     from db.ids import FileId, JobId, OrganizationId, TemplateId, TemplateVersionId, UserId
     from db.transactions import Connection
 
@@ -44,17 +46,53 @@ _ACTIVE_IS_NEWER = exists().where(
     _candidate.c.id == bindparam("version"),
     _active.c.created_at > _candidate.c.created_at,
 )
+
+
+def _kept_if_blank(name: str) -> ColumnElement[str]:
+    """What a version says about its template, or, where it says nothing, what the template has."""
+    return func.coalesce(func.nullif(bindparam(f"new_{name}"), ""), templates.c[name])
+
+
 _ACTIVATE = (
     update(templates)
-    .where(templates.c.id == bindparam("template"), ~_ACTIVE_IS_NEWER)
+    .where(templates.c.id == bindparam("template"))
     .values(
         active_version_id=bindparam("version"),
-        display_name=bindparam("new_display_name"),
-        description=bindparam("new_description"),
-        icon=bindparam("new_icon"),
-        default_ttl_ms=bindparam("new_ttl_ms"),
+        display_name=_kept_if_blank("display_name"),
+        description=_kept_if_blank("description"),
+        icon=_kept_if_blank("icon"),
+        default_ttl_ms=func.coalesce(
+            bindparam("new_ttl_ms", type_=templates.c.default_ttl_ms.type), templates.c.default_ttl_ms
+        ),
         updated_at=bindparam("now"),
     )
+)
+_ACTIVATE_NEWER = _ACTIVATE.where(~_ACTIVE_IS_NEWER)
+_CHANGEABLE = (
+    "name",
+    "display_name",
+    "description",
+    "icon",
+    "default_ttl_ms",
+    "allow_user_cancel_workspace_jobs",
+    "require_active_version",
+    "deprecated",
+)
+_CHANGE = (
+    update(templates)
+    .where(templates.c.id == bindparam("template"))
+    .values(
+        {
+            name: func.coalesce(bindparam(f"new_{name}", type_=templates.c[name].type), templates.c[name])
+            for name in _CHANGEABLE
+        }
+        | {"updated_at": bindparam("now")}
+    )
+)
+_ADOPT = (
+    update(template_versions)
+    .where(template_versions.c.id == bindparam("version"), template_versions.c.template_id.is_(None))
+    .values(template_id=bindparam("template"), updated_at=bindparam("now"))
 )
 _VERSIONS = select(*(template_versions.c[name] for name in TemplateVersion.__dataclass_fields__))
 _VERSION = _VERSIONS.where(template_versions.c.id == bindparam("version"))
@@ -94,6 +132,7 @@ _STORE_IMPORT = (
         variables=bindparam("new_variables"),
         parameters=bindparam("new_parameters"),
         presets=bindparam("new_presets"),
+        about=bindparam("new_about"),
         start_cost=bindparam("new_start_cost"),
         stop_cost=bindparam("new_stop_cost"),
         has_external_agent=bindparam("external"),
@@ -101,6 +140,13 @@ _STORE_IMPORT = (
     )
 )
 _FILE_BY_HASH = select(files.c.id).where(files.c.hash == bindparam("digest"))
+_FILE_KNOWN = select(files.c.id).where(files.c.id == bindparam("file"))
+_FILE_ORGANIZATIONS = (
+    select(template_versions.c.organization_id)
+    .join(provisioner_jobs, provisioner_jobs.c.id == template_versions.c.job_id)
+    .where(provisioner_jobs.c.file_id == bindparam("file"))
+    .distinct()
+)
 _INSERT_FILE = (
     upsert(files)
     .values({c: bindparam(c) for c in ("id", "hash", "data", "created_at")})
@@ -109,12 +155,22 @@ _INSERT_FILE = (
 _FILE = select(files.c.data).where(files.c.id == bindparam("file"))
 
 
+def file_digest(data: bytes) -> str:
+    """The hash by which an archive is known."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def known_file(conn: Connection, digest: str) -> FileId | None:
+    """The id of the archive with this hash, if it was stored."""
+    return conn.scalar(_FILE_BY_HASH, digest=digest)  # type: ignore[no-any-return]
+
+
 def store_file(conn: Connection, data: bytes) -> FileId:
     """The id of the archive; the same bytes are stored once."""
-    digest = hashlib.sha256(data).hexdigest()
-    known = conn.scalar(_FILE_BY_HASH, digest=digest)
+    digest = file_digest(data)
+    known = known_file(conn, digest)
     if known is not None:
-        return ids.FileId(known)
+        return known
     file_id = ids.FileId(ids.new_id())
     if conn.run(_INSERT_FILE, id=file_id, hash=digest, data=data, created_at=conn.now):
         return file_id
@@ -131,6 +187,16 @@ def file(conn: Connection, file_id: FileId) -> bytes:
     if data is None:
         raise NotFound
     return bytes(data)
+
+
+def has_file(conn: Connection, file_id: FileId) -> bool:
+    """Whether there is such an archive."""
+    return conn.first(_FILE_KNOWN, file=file_id) is not None
+
+
+def organizations_of_file(conn: Connection, file_id: FileId) -> list[OrganizationId]:
+    """The organizations that have a template version made from this archive."""
+    return [ids.OrganizationId(row.organization_id) for row in conn.rows(_FILE_ORGANIZATIONS, file=file_id)]
 
 
 def create(
@@ -164,7 +230,7 @@ def create_version(
     conn: Connection,
     *,
     organization_id: OrganizationId,
-    template_id: TemplateId,
+    template_id: TemplateId | None,
     name: str,
     message: str,
     variables: Sequence[Mapping[str, object]],
@@ -260,6 +326,7 @@ def store_import(
     variables: Sequence[Mapping[str, object]],
     parameters: Sequence[Mapping[str, object]],
     presets: Sequence[Mapping[str, object]],
+    about: Mapping[str, object],
     start_cost: int | None,
     stop_cost: int | None,
     has_external_agent: bool,
@@ -272,6 +339,7 @@ def store_import(
         new_variables=list(variables),
         new_parameters=list(parameters),
         new_presets=list(presets),
+        new_about=dict(about),
         new_start_cost=start_cost,
         new_stop_cost=stop_cost,
         external=has_external_agent,
@@ -279,30 +347,36 @@ def store_import(
     )
 
 
-def activate(
-    conn: Connection,
-    template_id: TemplateId,
-    version_id: TemplateVersionId,
-    *,
-    display_name: str,
-    description: str,
-    icon: str,
-    default_ttl_ms: int,
-) -> None:
-    """Make a version the one that new builds use, and show the template as that version describes it.
+def activate(conn: Connection, version: TemplateVersion, *, unless_newer: bool = False) -> None:
+    """Make a version the one that new builds use, and show its template as that version describes it.
 
-    Nothing changes when the active version was pushed after this one.
+    With ``unless_newer`` nothing changes when the active version was pushed after this one. What the version
+    does not describe stays as it is. A version without a template is none to activate.
     """
+    about = version.about
     conn.run(
-        _ACTIVATE,
-        template=template_id,
-        version=version_id,
-        new_display_name=display_name,
-        new_description=description,
-        new_icon=icon,
-        new_ttl_ms=default_ttl_ms,
+        _ACTIVATE_NEWER if unless_newer else _ACTIVATE,
+        template=version.template_id,
+        version=version.id,
+        **{f"new_{name}": about.get(name, "") for name in ("display_name", "description", "icon")},
+        new_ttl_ms=about.get("ttl_ms"),
         now=conn.now,
     )
+
+
+def adopt(conn: Connection, version_id: TemplateVersionId, template_id: TemplateId) -> bool:
+    """Whether a version that had no template is now one of this template."""
+    return bool(conn.run(_ADOPT, version=version_id, template=template_id, now=conn.now))
+
+
+def change(conn: Connection, template_id: TemplateId, changes: Mapping[str, object]) -> None:
+    """Store what is to change about a template: its name, its texts and its rules; ``None`` stays.
+
+    Raises:
+        Conflict: the organization has another template of that name.
+    """
+    values = {f"new_{name}": changes.get(name) for name in _CHANGEABLE}
+    conn.run(_CHANGE, template=template_id, now=conn.now, **values)
 
 
 def _template_record(**values: object) -> Template:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from db.clock import Clock
+    from db.secrets import Secrets
     from db.statements import Row
     from db.wakeups import Wakeups
 
@@ -48,8 +49,9 @@ class Connection(ABC):
 
     dialect: str
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, secrets: Secrets) -> None:
         self.now = now
+        self.secrets = secrets
         self.notices: list[tuple[str, str]] = []
 
     @abstractmethod

@@ -159,7 +159,12 @@ def ensure_owner(conn: Connection, username: str) -> tuple[Organization, User]:
 
 
 def create_group(
-    conn: Connection, organization_id: OrganizationId, name: str, *, quota_allowance: int = 0
+    conn: Connection,
+    organization_id: OrganizationId,
+    name: str,
+    *,
+    display_name: str = "",
+    quota_allowance: int = 0,
 ) -> Group:
     """A new group without members.
 
@@ -170,7 +175,7 @@ def create_group(
         id=ids.GroupId(ids.new_id()),
         organization_id=organization_id,
         name=name,
-        display_name="",
+        display_name=display_name,
         quota_allowance=quota_allowance,
     )
     conn.run(
@@ -178,7 +183,7 @@ def create_group(
         id=group.id,
         organization_id=organization_id,
         name=name,
-        display_name="",
+        display_name=display_name,
         quota_allowance=quota_allowance,
         created_at=conn.now,
     )

@@ -27,7 +27,8 @@ _LATEST_BUILD = (
     .scalar_subquery()
     .label("latest_build_id")
 )
-_WORKSPACES = (
+#: Workspaces with the names they are shown by, for further columns and conditions.
+WORKSPACES = (
     select(
         *(
             workspaces.c[name]
@@ -51,15 +52,15 @@ _WORKSPACES = (
     .join(users, users.c.id == workspaces.c.owner_id)
     .join(templates, templates.c.id == workspaces.c.template_id)
 )
-_BY_ID = _WORKSPACES.where(workspaces.c.id == bindparam("workspace"))
-_EVER_NAMED = _WORKSPACES.where(
+_BY_ID = WORKSPACES.where(workspaces.c.id == bindparam("workspace"))
+_EVER_NAMED = WORKSPACES.where(
     func.lower(users.c.username) == func.lower(bindparam("owner")),
     func.lower(workspaces.c.name) == func.lower(bindparam("name")),
 )
 _BY_NAME = _EVER_NAMED.where(~workspaces.c.deleted)
 _LAST_BY_NAME = _EVER_NAMED.order_by(workspaces.c.deleted, workspaces.c.created_at.desc()).limit(1)
 _ALL = (
-    _WORKSPACES.where(~workspaces.c.deleted)
+    WORKSPACES.where(~workspaces.c.deleted)
     .order_by(users.c.username, workspaces.c.name)
     .limit(bindparam("most"))
 )
@@ -84,6 +85,11 @@ _SET_DELETED = (
     .where(workspaces.c.id == bindparam("workspace"))
     .values(deleted=True, updated_at=bindparam("now"))
 )
+
+
+def topic(workspace_id: WorkspaceId) -> str:
+    """The topic of wake-ups about new builds of a workspace."""
+    return f"workspace:{workspace_id}"
 
 
 def workspace(conn: Connection, workspace_id: WorkspaceId) -> Workspace:

@@ -16,7 +16,7 @@ from db.transactions import Writes
 from quota import ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from db.ids import JobId, ResourceId
@@ -113,23 +113,37 @@ def _made(conn: Connection, job_id: JobId, build: Row, outcome: Outcome) -> Writ
     with_agents: list[dict[str, object]] = []
     for resource in outcome.resources:
         resource_id = ids.ResourceId(ids.new_id())
-        resources.append(
-            {
-                "id": resource_id,
-                "job_id": job_id,
-                "created_at": conn.now,
-                "transition": build.transition,
-                "type": resource.type,
-                "name": resource.name,
-                "hide": resource.hide,
-                "icon": resource.icon,
-                "daily_cost": resource.daily_cost,
-                "metadata": [asdict(item) for item in resource.metadata],
-            }
-        )
+        resources.append(_resource(conn, resource_id, job_id, build.transition, resource))
         with_agents += _agents(conn, resource_id, resource, build, outcome.agent_token)
     made = Writes(_INSERT_RESOURCES, workspace_resources=resources) if resources else Writes()
     return made + Writes(_INSERT_AGENTS, workspace_agents=with_agents) if with_agents else made
+
+
+def planned(conn: Connection, job_id: JobId, plans: Mapping[Transition, Sequence[Resource]]) -> Writes:
+    """Keep what an import found that each transition would make; there are no agents of it yet."""
+    resources = [
+        _resource(conn, ids.ResourceId(ids.new_id()), job_id, transition.value, resource)
+        for transition, planned_resources in plans.items()
+        for resource in planned_resources
+    ]
+    return Writes(_INSERT_RESOURCES, workspace_resources=resources) if resources else Writes()
+
+
+def _resource(
+    conn: Connection, resource_id: ResourceId, job_id: JobId, transition: str, resource: Resource
+) -> dict[str, object]:
+    return {
+        "id": resource_id,
+        "job_id": job_id,
+        "created_at": conn.now,
+        "transition": transition,
+        "type": resource.type,
+        "name": resource.name,
+        "hide": resource.hide,
+        "icon": resource.icon,
+        "daily_cost": resource.daily_cost,
+        "metadata": [asdict(item) for item in resource.metadata],
+    }
 
 
 def _agents(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal, or_, select
 
@@ -19,11 +19,13 @@ from provisioner.parameters import validated
 from quota import ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from db.ids import BuildId, OrganizationId, PresetId, TemplateId, TemplateVersionId, UserId, WorkspaceId
     from db.statements import Row
     from db.transactions import Connection
+
+T = TypeVar("T")
 
 #: Roles that may do everything, that may manage templates, and that may look at everything.
 ADMINISTRATOR = "owner"
@@ -223,7 +225,7 @@ def create_build(conn: Connection, initiator: Initiator, request: BuildRequest) 
     )
     if row is not None and row.made_before is not None:
         return ids.BuildId(row.made_before)
-    transition = _transition(request.transition)
+    transition = transition_of(request.transition)
     _check_access(row, initiator, request, transition)
     assert row is not None  # noqa: S101 - checked above
     _check_version(row, request)
@@ -258,6 +260,20 @@ def refusal(conflict: Conflict) -> Exception:
 def is_repeat(conflict: Conflict) -> bool:
     """Whether another request with the same idempotency key was faster: ask again, and it is found."""
     return conflict.constraint == "uq_workspace_builds_idempotency_key"
+
+
+async def made(make: Callable[[], Awaitable[T]]) -> T:
+    """What ``make`` made. A request that lost a race for its idempotency key finds the winner's build.
+
+    Raises:
+        RequestError: what ``create_build`` refuses, the race for a build number included.
+    """
+    try:
+        return await make()
+    except Conflict as conflict:
+        if is_repeat(conflict):
+            return await make()
+        raise refusal(conflict) from conflict
 
 
 def _insert(
@@ -298,7 +314,7 @@ def _insert(
     )
     conn.run_all(job_and_build)
     queue.posted(conn, row.organization_id, row.provisioner, job_tags)
-    conn.notify(builds.topic(build_id))
+    conn.notify(workspaces.topic(request.workspace_id))
     return build_id
 
 
@@ -306,7 +322,12 @@ def _build_with_key(conn: Connection, key: str | None) -> BuildId | None:
     return None if key is None else conn.scalar(_BY_KEY, idempotency_key=key)
 
 
-def _transition(value: str) -> Transition:
+def transition_of(value: str) -> Transition:
+    """The transition of that name.
+
+    Raises:
+        RequestError: 400, there is none.
+    """
     try:
         return Transition(value)
     except ValueError:

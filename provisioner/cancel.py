@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from db.records import User
     from db.statements import Row
     from db.transactions import Connection
+    from provisioner.builds import Initiator
 
 _jobs = provisioner_jobs.c
 _JOB = (
@@ -36,7 +37,7 @@ _MARK = update(provisioner_jobs).where(_jobs.id == bindparam("job")).values(canc
 
 
 def cancel_build(
-    conn: Connection, actor: User, build_id: BuildId, *, expect_status: str | None = None
+    conn: Connection, actor: Initiator | User, build_id: BuildId, *, expect_status: str | None = None
 ) -> JobStatus:
     """Cancel a build; the status of its job afterwards, ``canceled`` or ``canceling``.
 

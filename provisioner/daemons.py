@@ -9,7 +9,9 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import ids
+from db.conditions import among
 from db.records import Daemon
+from db.states import JobStatus
 from db.tables import provisioner_daemons, provisioner_jobs
 from provisioner import queue, tags
 
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from db.ids import DaemonId, OrganizationId
+    from db.ids import DaemonId, JobId, OrganizationId
     from db.records import Job
+    from db.statements import Row
     from db.transactions import Connection
 
-_DAEMONS = select(*(provisioner_daemons.c[name] for name in Daemon.__dataclass_fields__)).where(
-    provisioner_daemons.c.organization_id == bindparam("organization")
+_ALL = select(*(provisioner_daemons.c[name] for name in Daemon.__dataclass_fields__))
+_DAEMONS = _ALL.where(provisioner_daemons.c.organization_id == bindparam("organization")).order_by(
+    provisioner_daemons.c.name
 )
+_DAEMONS_AMONG = _ALL.where(among(provisioner_daemons.c.organization_id, "organizations"))
 _REGISTER = (
     insert(provisioner_daemons)
     .values(
@@ -53,8 +58,8 @@ _SEEN = (
     .values(last_seen_at=bindparam("now"))
 )
 _PENDING = (
-    select(provisioner_jobs.c.id, provisioner_jobs.c.provisioner, provisioner_jobs.c.tags)
-    .where(queue.PENDING, provisioner_jobs.c.organization_id == bindparam("organization"))
+    select(*(provisioner_jobs.c[name] for name in ("id", "organization_id", "provisioner", "tags")))
+    .where(queue.PENDING, among(provisioner_jobs.c.organization_id, "organizations"))
     .order_by(*queue.CLAIM_ORDER)
 )
 
@@ -67,9 +72,14 @@ class QueueState:
     size: int = 0
     matched: int = 0
     """Known daemons that could take the job."""
-    available: int = 0
+    available_ids: tuple[DaemonId, ...] = ()
     """Those of them that are online."""
     most_recently_seen: datetime | None = None
+
+    @property
+    def available(self) -> int:
+        """How many of them are online."""
+        return len(self.available_ids)
 
 
 def register(
@@ -108,31 +118,51 @@ def listed(conn: Connection, organization_id: OrganizationId) -> list[Daemon]:
 
 
 def queue_state(conn: Connection, job: Job, *, offline: timedelta) -> QueueState:
-    """Place in line and matching daemons of a job; all zero when it is not pending.
+    """Place in line and matching daemons of a job; see ``queue_states``."""
+    return queue_states(conn, [job], offline=offline)[job.id]
+
+
+def queue_states(conn: Connection, jobs: Sequence[Job], *, offline: timedelta) -> dict[JobId, QueueState]:
+    """Place in line and matching daemons of each job; position and size are 0 when it is not pending.
 
     Only what daemons that are online could take counts: each ranks the pending jobs it could take, and the
-    best rank of this job is its position.
+    best rank of a job is its position. Two statements, however many jobs there are.
     """
-    known = [
-        daemon for daemon in listed(conn, job.organization_id) if _may_take(daemon, job.provisioner, job.tags)
-    ]
+    organization_ids = list({job.organization_id for job in jobs})
+    known = conn.records(Daemon, _DAEMONS_AMONG, organizations=organization_ids) if jobs else []
     online = [daemon for daemon in known if conn.now - daemon.last_seen_at <= offline]
-    position = size = 0
-    if online and job.started_at is None and job.completed_at is None:
-        pending = conn.rows(_PENDING, organization=job.organization_id)
-        for daemon in online:
-            line = [row.id for row in pending if _may_take(daemon, row.provisioner, row.tags)]
-            if job.id in line:
-                rank = line.index(job.id) + 1
-                position = min(position, rank) if position else rank
-                size = max(size, len(line))
+    waiting = any(job.status is JobStatus.PENDING for job in jobs)
+    pending = conn.rows(_PENDING, organizations=organization_ids) if online and waiting else []
+    lines = [_line(daemon, pending) for daemon in online]
+    return {job.id: _queue_state(job, known, online, lines) for job in jobs}
+
+
+def _line(daemon: Daemon, pending: Sequence[Row]) -> dict[JobId, int]:
+    """The ranks of the pending jobs that a daemon could take."""
+    takeable = [
+        row.id
+        for row in pending
+        if row.organization_id == daemon.organization_id and _may_take(daemon, row.provisioner, row.tags)
+    ]
+    return {job_id: rank for rank, job_id in enumerate(takeable, start=1)}
+
+
+def _queue_state(
+    job: Job, known: Sequence[Daemon], online: Sequence[Daemon], lines: Sequence[Mapping[JobId, int]]
+) -> QueueState:
+    matching = [daemon for daemon in known if _fits(daemon, job)]
+    joined = [line for line in lines if job.id in line]
     return QueueState(
-        position=position,
-        size=size,
-        matched=len(known),
-        available=len(online),
-        most_recently_seen=max((daemon.last_seen_at for daemon in known), default=None),
+        position=min((line[job.id] for line in joined), default=0),
+        size=max((len(line) for line in joined), default=0),
+        matched=len(matching),
+        available_ids=tuple(daemon.id for daemon in online if _fits(daemon, job)),
+        most_recently_seen=max((daemon.last_seen_at for daemon in matching), default=None),
     )
+
+
+def _fits(daemon: Daemon, job: Job) -> bool:
+    return daemon.organization_id == job.organization_id and _may_take(daemon, job.provisioner, job.tags)
 
 
 def _may_take(daemon: Daemon, provisioner: str, job_tags: Mapping[str, str]) -> bool:

@@ -108,7 +108,7 @@ def _build_work(conn: Connection, job_id: JobId) -> BuildWork:
         state=bytes(row.state),
         parameters=row.parameters,
         previous_parameters=row.previous_parameters or {},
-        variables=documents.variable_values(row.variables),
+        variables=documents.variable_values(row.variables, conn.secrets),
         preset=_preset_name(row.presets, row.preset_id),
         log_level=LogLevel(row.input.get("log_level", LogLevel.INFO)),
     )
@@ -123,7 +123,7 @@ def _import_work(conn: Connection, job_id: JobId) -> ImportWork:
         template_id=row.template_id,
         template_version_id=row.id,
         initiator_id=row.initiator_id,
-        variables=documents.variable_values(row.variables),
+        variables=documents.variable_values(row.variables, conn.secrets),
     )
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
 from chattool.agent_service import AgentCredentials, AgentLogLine, AgentService, AgentUnknown
+from chattool.api import errors
 from chattool.api.body_limit import BodyLimit
-from db.errors import ChattoolError
+from chattool.api.caller import token_of
 from db.states import AgentLifecycle, LogLevel
 
 BODY_LIMIT_BYTES = 1 << 20
 LOG_LINES_LIMIT = 1000
+
+router = APIRouter(prefix="/workspaceagents/me", tags=["Agents"])
 
 
 class Manifest(BaseModel):
@@ -54,83 +54,61 @@ class LogBatch(BaseModel):
 def agents_app(service: AgentService) -> FastAPI:
     """An application that serves agents and nobody else."""
     app = FastAPI(title="chattool agents", openapi_url=None)
-    app.include_router(agents_router(service), prefix="/api/v2")
+    app.state.agents = service
+    app.include_router(router, prefix="/api/v2")
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
-    app.add_exception_handler(AgentUnknown, _unauthorized)
-    app.add_exception_handler(ChattoolError, _unavailable)
-    app.add_exception_handler(RequestValidationError, _bad_request)
-    app.add_exception_handler(HTTPException, _refused)
+    errors.install(app)
     return app
 
 
-def agents_router(service: AgentService) -> APIRouter:
-    """The agents' paths, below the base path of the API."""
-    router = APIRouter(prefix="/workspaceagents/me")
-
-    @router.get("/manifest")
-    async def manifest(caller: Caller) -> Manifest:
-        found = await service.manifest(caller)
-        return Manifest(
-            agent_id=str(found.agent_id),
-            agent_name=found.agent_name,
-            workspace_id=str(found.workspace_id),
-            workspace_name=found.workspace_name,
-            startup_script=found.startup_script,
-        )
-
-    @router.post("/heartbeat", status_code=204)
-    async def heartbeat(caller: Caller) -> None:
-        await service.heartbeat(caller)
-
-    @router.post("/report-lifecycle", status_code=204)
-    async def report_lifecycle(caller: Caller, report: LifecycleReport) -> None:
-        await service.report_lifecycle(caller, report.state)
-
-    @router.post("/logs", status_code=204)
-    @router.patch("/logs", status_code=204)
-    async def append_logs(caller: Caller, batch: LogBatch) -> None:
-        lines = [AgentLogLine(level=line.level, output=_storable(line.output)) for line in batch.logs]
-        await service.append_logs(caller, lines)
-
-    return router
+def _service(request: Request) -> AgentService:
+    found: AgentService = request.app.state.agents
+    return found
 
 
 def _credentials(request: Request) -> AgentCredentials:
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    token = request.headers.get("coder-session-token", "")
-    if not token and scheme.lower() == "bearer":
-        token = bearer.strip()
+    token = token_of(request.headers)
     if not token:
         raise AgentUnknown("no token was given")
     return AgentCredentials(token=token, name=request.headers.get("chattool-agent-name", "main"))
 
 
 Caller = Annotated[AgentCredentials, Depends(_credentials)]
+Service = Annotated[AgentService, Depends(_service)]
+
+
+@router.get("/manifest")
+async def manifest(caller: Caller, service: Service) -> Manifest:
+    """What the agent is to do."""
+    found = await service.manifest(caller)
+    return Manifest(
+        agent_id=str(found.agent_id),
+        agent_name=found.agent_name,
+        workspace_id=str(found.workspace_id),
+        workspace_name=found.workspace_name,
+        startup_script=found.startup_script,
+    )
+
+
+@router.post("/heartbeat", status_code=204)
+async def heartbeat(caller: Caller, service: Service) -> None:
+    """The agent is alive."""
+    await service.heartbeat(caller)
+
+
+@router.post("/report-lifecycle", status_code=204)
+async def report_lifecycle(caller: Caller, service: Service, report: LifecycleReport) -> None:
+    """How far the agent's scripts are."""
+    await service.report_lifecycle(caller, report.state)
+
+
+@router.patch("/logs", status_code=204, name="append_logs_by_patch")
+@router.post("/logs", status_code=204)
+async def append_logs(caller: Caller, service: Service, batch: LogBatch) -> None:
+    """What the scripts wrote."""
+    lines = [AgentLogLine(level=line.level, output=_storable(line.output)) for line in batch.logs]
+    await service.append_logs(caller, lines)
 
 
 def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
-
-
-async def _unauthorized(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"message": str(error)}, status_code=401)
-
-
-async def _unavailable(_request: Request, error: Exception) -> Response:
-    retryable = isinstance(error, ChattoolError) and error.retryable
-    return JSONResponse({"message": "The server cannot answer now."}, status_code=503 if retryable else 500)
-
-
-async def _bad_request(_request: Request, error: Exception) -> Response:
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
-    validations = [
-        {"field": ".".join(str(part) for part in problem["loc"][1:]), "detail": problem["msg"]}
-        for problem in problems
-    ]
-    body = {"message": "The request is not valid.", "validations": validations}
-    return JSONResponse(body, status_code=400)
-
-
-async def _refused(_request: Request, error: Exception) -> Response:
-    status, text = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
-    return JSONResponse({"message": text}, status_code=status)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
-import socket
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import TracebackType
+from chattool.api.listener import bound
 
-    import uvicorn
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
 
     from chattool.agent_service import AgentService
 
 HOST = "127.0.0.1"
-_START_LIMIT_SECONDS = 30
-_CLOSE_LIMIT_SECONDS = 2
+_CLOSE_LIMIT = timedelta(seconds=2)
 
 
 class AgentsEndpoint:
@@ -31,8 +31,7 @@ class AgentsEndpoint:
         self._service = service
         self._wished_port = port
         self._port = 0
-        self._server: uvicorn.Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._serving: AbstractAsyncContextManager[object] | None = None
 
     @property
     def url(self) -> str:
@@ -46,16 +45,12 @@ class AgentsEndpoint:
 
     async def __aenter__(self) -> Self:
         listener = _bound(self._wished_port)
-        started = asyncio.Event()
         try:
             # Importing the framework takes half a second, which the loop must not stand still.
-            self._server = await asyncio.to_thread(_server, self._service, started)
-            self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-            async with asyncio.timeout(_START_LIMIT_SECONDS):
-                await started.wait()
+            start = await asyncio.to_thread(_prepared, self._service)
+            self._serving = start(listener)
+            await self._serving.__aenter__()
         except BaseException:
-            if self._serving is not None:
-                self._serving.cancel()
             listener.close()
             raise
         self._port = listener.getsockname()[1]
@@ -67,47 +62,22 @@ class AgentsEndpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
+        if self._serving is not None:
+            await self._serving.__aexit__(kind, error, traceback)
 
 
 def _bound(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # A port in its closing time may be used again; one that is listened on may not.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
-        listener.listen()
+        return bound(HOST, port)
     except OSError as error:
-        listener.close()
         if port and error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            return _bound(0)
+            return bound(HOST, 0)
         raise
-    return listener
 
 
-def _server(service: AgentService, started: asyncio.Event) -> uvicorn.Server:
-    import uvicorn  # noqa: PLC0415 - see above
-
+def _prepared(service: AgentService) -> Callable[[socket.socket], AbstractAsyncContextManager[object]]:
     from chattool.api.agents import agents_app  # noqa: PLC0415 - see above
+    from chattool.api.serving import serving  # noqa: PLC0415 - see above
 
-    class EmbeddedServer(uvicorn.Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            # Signals belong to the program around us.
-            yield
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            started.set()
-
-    config = uvicorn.Config(
-        agents_app(service),
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_CLOSE_LIMIT_SECONDS,
-    )
-    return EmbeddedServer(config)
+    app = agents_app(service)
+    return lambda listener: serving(app, listener, close_limit=_CLOSE_LIMIT, websockets=False)

@@ -18,7 +18,10 @@ from chattool.cli import (
     migrate,
     quickstart,
     quota,
+    secrets,
+    server,
     templates,
+    tokens,
     tool,
     users,
     workspaces,
@@ -40,7 +43,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 failed, 2 wrong usage.",
 )
 
-for module in (quickstart, daemon, migrate, doctor, agent):
+for module in (quickstart, server, daemon, migrate, doctor, agent):
     module.register(app)
 for name, group in (
     ("tool", tool.app),
@@ -50,6 +53,8 @@ for name, group in (
     ("quota", quota.app),
     ("groups", groups.app),
     ("users", users.app),
+    ("tokens", tokens.app),
+    ("secrets", secrets.app),
     ("engine", engine.app),
     ("errors", errors.app),
 ):

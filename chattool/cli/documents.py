@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from db.records import Agent, Build, Group, JobLog, Template, TemplateVersion, User, Workspace
+    from db.tokens import Token
     from provisioner.daemons import QueueState
 
 Document = dict[str, object]
@@ -129,6 +130,20 @@ def user(record: User) -> Document:
         "status": record.status,
         "roles": list(record.roles),
     }
+
+
+def token(record: Token) -> Document:
+    """A token without its secret."""
+    return _present(
+        {
+            "id": record.id,
+            "name": record.name,
+            "scope": record.scope,
+            "created_at": _time(record.created_at),
+            "expires_at": _time(record.expires_at),
+            "last_used_at": _time(record.last_used_at),
+        }
+    )
 
 
 def _time(moment: datetime | None) -> str | None:

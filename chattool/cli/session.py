@@ -29,19 +29,27 @@ class Session:
 
 
 @asynccontextmanager
+async def open_database(options: Options) -> AsyncIterator[Store]:
+    """The database alone, on nobody's behalf."""
+    from chattool.background import state_directory
+    from db.engine import open_store
+
+    check_url(options)
+    if options.url is None and not options.home.exists():
+        state_directory.prepare(state_directory.state_directory(options.home))
+    async with open_store(options.database) as store:
+        yield store
+
+
+@asynccontextmanager
 async def open_session(options: Options) -> AsyncIterator[Session]:
-    """The database alone: for commands that look at things, or change one without a build.
+    """The database and its user: for commands that look at things, or change one without a build.
 
     Raises:
         NotFound: there is no such user.
     """
-    from chattool.background import state_directory
-    from db.engine import open_store
-
     _check(options)
-    if options.url is None and not options.home.exists():
-        state_directory.prepare(state_directory.state_directory(options.home))
-    async with open_store(options.database) as store:
+    async with open_database(options) as store:
         found = await store.read(_found, options.user)
         if found is None:
             found = await store.write(_made, options.user)

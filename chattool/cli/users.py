@@ -34,6 +34,19 @@ def add(
     return run(ctx, lambda command: _add(command, name, role or []))
 
 
+@app.command()
+def first(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the owner.", show_default=False)],
+    email: Annotated[str, typer.Option(help="Address of the owner.")] = "",
+) -> int:
+    """Make the first user of a new server, its owner; prints a token of 30 days.
+
+    Example: [cyan]chattool users first alice --url postgresql://me@db/chattool[/cyan]
+    """
+    return run(ctx, lambda command: _first(command, name, email))
+
+
 async def _list(command: Command) -> None:
     from chattool.cli import documents
     from chattool.cli.session import open_session
@@ -70,3 +83,22 @@ async def _add(command: Command, name: str, roles: list[str]) -> None:
         except Conflict as error:
             raise RequestError(409, f"user {name!r} exists already") from error
     command.screen.show(documents.user(user), f"Added user {user.username}.")
+
+
+async def _first(command: Command, name: str, email: str) -> None:
+    from chattool.cli.session import open_database
+    from chattool.identity import FIRST_TOKEN_LIFETIME, Scope
+    from db import accounts, names
+
+    if not names.is_valid(name):
+        raise WrongUsage(f"{name!r} cannot be a user: a name has {names.RULE}")
+    async with open_database(command.options) as store:
+        made = await store.write(
+            accounts.create_first,
+            name,
+            email=email,
+            scope=Scope.ALL.value,
+            lifetime=FIRST_TOKEN_LIFETIME,
+        )
+    document = {"id": str(made.user.id), "username": made.user.username, "key": made.key}
+    command.screen.show(document, made.key)

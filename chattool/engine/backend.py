@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from chattool import backend
 from chattool.engine import records
 from chattool.engine.inspection import StoreInspection
 from db import agents, builds, users, workspaces
-from db.errors import Conflict, RequestError
+from db.errors import RequestError
 from provisioner import builds as builder
 from quota import budget
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from db.transactions import Connection, Store
     from db.wakeups import Subscription
     from provisioner.settings import ProvisionerSettings
-
-T = TypeVar("T")
 
 
 class EngineBackend(StoreInspection):
@@ -62,7 +60,7 @@ class EngineBackend(StoreInspection):
             preset_id=request.preset_id,
             idempotency_key=request.idempotency_key,
         )
-        workspace_id, build_id = await _made(
+        workspace_id, build_id = await builder.made(
             lambda: self.store.write(builder.create_workspace, _initiator(actor), wanted)
         )
         return await self.workspace(workspace_id), build_id
@@ -76,7 +74,9 @@ class EngineBackend(StoreInspection):
             preset_id=request.preset_id,
             idempotency_key=request.idempotency_key,
         )
-        build_id = await _made(lambda: self.store.write(builder.create_build, _initiator(actor), wanted))
+        build_id = await builder.made(
+            lambda: self.store.write(builder.create_build, _initiator(actor), wanted)
+        )
         return await self.build(build_id)
 
     async def workspace(self, workspace_id: WorkspaceId) -> Workspace:
@@ -119,16 +119,6 @@ class EngineBackend(StoreInspection):
 
     def agent_changes(self, agent_id: AgentId) -> AbstractContextManager[Subscription]:
         return self.store.wakeups.subscribe(agents.topic(agent_id))
-
-
-async def _made(make: Callable[[], Awaitable[T]]) -> T:
-    """What ``make`` made. A request that lost a race for its idempotency key finds the winner's build."""
-    try:
-        return await make()
-    except Conflict as conflict:
-        if builder.is_repeat(conflict):
-            return await make()
-        raise builder.refusal(conflict) from conflict
 
 
 def _initiator(actor: Actor) -> builder.Initiator:

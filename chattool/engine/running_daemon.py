@@ -11,17 +11,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chattool.engine.chats import forget_old_calls
 from chattool.engine.local_agents import local_agents
+from chattool.engine.upkeep import upkeep
 from db.engine import sqlite_path
-from provisioner import autostop, reaper, tags
+from provisioner import tags
 from provisioner.client import StoreClient
 from provisioner.daemon import Daemon
 from provisioner.provisioners.echo import EchoProvisioner
 from provisioner.provisioners.terraform import TerraformProvisioner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from db.ids import OrganizationId
     from db.transactions import Store
@@ -50,11 +50,13 @@ async def running_daemon(
     provisioners: Iterable[Provisioner] | None = None,
     name: str | None = None,
     daemon_tags: Mapping[str, str] = tags.UNTAGGED,
+    server_url: str = "",
 ) -> AsyncIterator[RunningDaemon]:
-    """A daemon with reaper, autostop and, for workspaces on this machine, the agents' endpoint.
+    """A daemon with upkeep and, for workspaces on this machine, the agents' endpoint.
 
     ``provisioners`` are by default echo, local and terraform. ``name`` is by default that of host and
-    process. At the end the daemon drains within ``settings.drain_limit``; ``daemon.cancel()`` cuts it short.
+    process. ``server_url`` is where the agents of Terraform's workspaces report, if not here. At the end the
+    daemon drains within ``settings.drain_limit``; ``daemon.cancel()`` cuts it short.
     """
     async with AsyncExitStack() as stack:
         agents_url = None
@@ -63,11 +65,11 @@ async def running_daemon(
             terraform = TerraformProvisioner(
                 workspaces / ".terraform-plugins",
                 store.clock,
-                local.url,
+                _known(server_url) if server_url else local.url,
                 program=settings.terraform_program,
                 exit_timeout=settings.exit_timeout,
                 plugin_cache_age=settings.plugin_cache_age,
-                server_url_file=local.url_file,
+                server_url_file=None if server_url else local.url_file,
             )
             provisioners = [EchoProvisioner(store.clock), local.provisioner, terraform]
             agents_url = local.url
@@ -80,9 +82,7 @@ async def running_daemon(
             daemon_tags=daemon_tags,
         )
         ended = await stack.enter_async_context(_working(daemon))
-        await stack.enter_async_context(_in_background(reaper.run(store, settings)))
-        await stack.enter_async_context(_in_background(autostop.run(store)))
-        await stack.enter_async_context(_in_background(forget_old_calls(store)))
+        await stack.enter_async_context(upkeep(store, settings))
         yield RunningDaemon(daemon=daemon, ended=ended, agents_url=agents_url)
 
 
@@ -90,6 +90,13 @@ def default_workspaces(url: str) -> Path:
     """Where local workspaces live by default: beside the SQLite file, else in the home directory."""
     path = sqlite_path(url)
     return path.parent / "workspaces" if path is not None else Path.home() / ".chattool" / "workspaces"
+
+
+def _known(url: str) -> Callable[[], Awaitable[str]]:
+    async def known() -> str:
+        return url
+
+    return known
 
 
 @asynccontextmanager
@@ -105,13 +112,3 @@ async def _working(daemon: Daemon) -> AsyncIterator[asyncio.Task[None]]:
         ready.cancel()
         daemon.drain()
         await task
-
-
-@asynccontextmanager
-async def _in_background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

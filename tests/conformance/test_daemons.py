@@ -55,7 +55,7 @@ async def test_without_a_daemon_that_is_online_there_is_no_place_in_line(
 
     state = await queue_state(scenario, build)
 
-    assert state == QueueState(matched=1, available=0, most_recently_seen=seen)
+    assert state == QueueState(matched=1, most_recently_seen=seen)
 
 
 async def test_a_daemon_that_was_seen_again_is_online(scenario: Scenario, clock: FakeClock) -> None:

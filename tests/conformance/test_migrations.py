@@ -1,7 +1,7 @@
 """The schema: one tree of migrations for both stores, equal to the tables of the code."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -76,12 +76,25 @@ CATALOGUES = {
 }
 
 
+def parts(description: str) -> Iterator[str]:
+    """What stands before the outer parentheses, each item within them, and what stands behind."""
+    depth, part = 0, ""
+    for letter in " ".join(description.split()):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if (letter, depth) in {("(", 1), (",", 1), (")", 0)}:
+            yield part.strip()
+            part = ""
+        else:
+            part += letter
+    yield part.strip()
+
+
 def catalogue(connection: Connection) -> list[str]:
     """Every table, column, constraint and index as the database describes it."""
     rows = [row for query in CATALOGUES[connection.dialect.name] for row in connection.execute(text(query))]
     texts = [" ".join(map(str, row)) for row in rows]
     # The order of columns and constraints within a table does not matter.
-    described = [" ".join(sorted(line.strip("\t ,()") for line in each.splitlines())) for each in texts]
+    described = [" ".join(sorted(parts(each))) for each in texts]
     return sorted(each for each in described if "alembic_version" not in each)
 
 

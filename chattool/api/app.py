@@ -1,0 +1,75 @@
+"""The application: all routes of a server."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from chattool.api import (
+    agents,
+    errors,
+    first_user,
+    groups,
+    health,
+    openapi,
+    organizations,
+    quota,
+    resource_routers,
+    tokens,
+    users,
+)
+from chattool.api.body_limit import BodyLimit
+from chattool.api.observation import Observed
+from provisioner.archive import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from chattool.api.services import Services
+
+BASE = "/api/v2"
+EXPERIMENTAL_BASE = "/api/experimental"
+BODY_LIMIT_BYTES = 1 << 20
+#: Paths whose bodies may be larger.
+LARGER_BODIES = {f"{BASE}/files": DEFAULT_LIMITS.total_bytes}
+_ROUTERS = (
+    health.router,
+    first_user.router,
+    users.router,
+    tokens.router,
+    organizations.router,
+    groups.router,
+    quota.router,
+)
+
+
+def described_app() -> FastAPI:
+    """All routes and their document; ``create_app`` gives them something to work with."""
+    app = FastAPI(
+        title="chattool",
+        version=version("chattool"),
+        description="Workspaces for AI agents, within a quota.",
+        openapi_url=f"{BASE}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses=errors.responses(),
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in (*_ROUTERS, *resource_routers.ROUTERS, agents.router):
+        app.include_router(router, prefix=BASE)
+    for router in resource_routers.EXPERIMENTAL:
+        app.include_router(router, prefix=EXPERIMENTAL_BASE)
+    app.include_router(health.probes)
+    openapi.install(app)
+    return app
+
+
+def create_app(services: Services) -> FastAPI:
+    """Everything a server answers, on these services."""
+    app = described_app()
+    app.state.services = services
+    app.state.agents = services.agents
+    app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, larger=LARGER_BODIES)
+    app.add_middleware(Observed, services=services)  # the outermost
+    errors.install(app)
+    return app

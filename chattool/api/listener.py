@@ -1,0 +1,26 @@
+"""A listening socket, had before anything slow is begun."""
+
+from __future__ import annotations
+
+import socket
+
+_BACKLOG = 2048
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 lets the system choose.
+
+    Raises:
+        OSError: the address is taken, or not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # A port in its closing time may be used again; one that is listened on may not.
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,201 @@
+"""Logs of builds, of imports and of agents: from a cursor, or followed until they end.
+
+Each path answers GET and, with ``follow``, WebSocket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Response, WebSocket
+from fastapi.responses import StreamingResponse
+from pydantic import WithJsonSchema
+
+from chattool.api import event_streams
+from chattool.api.builds import visible as visible_build
+from chattool.api.caller import CallerOf
+from chattool.api.log_follower import PAGE_LINES, LogFollower, LogPage
+from chattool.api.models.builds import WorkspaceAgentLog
+from chattool.api.models.jobs import ProvisionerJobLog
+from chattool.api.requests import integer_of
+from chattool.api.services import Services, ServicesOf
+from chattool.api.template_versions import visible as visible_version
+from chattool.api.views import jobs as views
+from chattool.api.workspace_agents import visible as visible_agent
+from db import agents, builds, ids
+from db.ids import AgentId, JobId
+from db.transactions import Connection
+from provisioner import joblogs, queue
+
+router = APIRouter(tags=["Logs"])
+
+_MOST_TAIL_LINES = 1000
+_OFF = frozenset({"false", "0"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """From where a log is read, and whether to stay for what comes."""
+
+    after: int
+    follow: bool
+
+
+async def _cursor(
+    after: Annotated[
+        str | None,
+        Query(max_length=64, description="Only lines with an id above this one."),
+        WithJsonSchema({"type": "integer", "minimum": 0}),
+    ] = None,
+    follow: Annotated[
+        str | None,
+        Query(max_length=64, description="Stay for what is added: server-sent events, or WebSocket frames."),
+        WithJsonSchema({"type": "boolean"}),
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=64, description="Sent by browsers that resume a stream.")
+    ] = None,
+) -> Cursor:
+    start = 0 if after is None else integer_of("after", after)
+    if last_event_id and last_event_id.isascii() and last_event_id.isdecimal():
+        start = integer_of("Last-Event-ID", last_event_id)
+    return Cursor(after=start, follow=follow is not None and follow.lower() not in _OFF)
+
+
+CursorOf = Annotated[Cursor, Depends(_cursor)]
+
+
+def _documented(line: type[Any]) -> dict[int | str, dict[str, Any]]:
+    text = "A list of lines; with `follow` events `log`, each a line with its id, and `done` at the end."
+    return {200: {"model": list[line], "description": text, "content": {"text/event-stream": {}}}}  # type: ignore[valid-type]
+
+
+@router.get(
+    "/workspacebuilds/{build}/logs",
+    response_class=Response,
+    responses=_documented(ProvisionerJobLog),
+)
+async def build_logs(
+    caller: CallerOf,
+    services: ServicesOf,
+    build: UUID,
+    cursor: CursorOf,
+    tail: Annotated[
+        int, Query(ge=0, le=_MOST_TAIL_LINES, description="Only the last so many, at info or above.")
+    ] = 0,
+) -> Response:
+    """The log of a build, oldest line first."""
+    job_id = (await services.store.read(visible_build, caller, ids.BuildId(build))).build.job.id
+    if tail and not cursor.follow:
+        lines = await services.store.read(builds.log_tail, job_id, limit=tail)
+        return _whole([views.log_line(line).model_dump_json() for line in lines])
+    return _answer(_job_log(services, job_id, cursor), cursor, services)
+
+
+@router.websocket("/workspacebuilds/{build}/logs")
+async def follow_build_logs(
+    websocket: WebSocket, caller: CallerOf, services: ServicesOf, build: UUID, cursor: CursorOf
+) -> None:
+    """The log of a build, a line in each frame."""
+    job_id = (await services.store.read(visible_build, caller, ids.BuildId(build))).build.job.id
+    await event_streams.send_log(websocket, _job_log(services, job_id, cursor))
+
+
+@router.get(
+    "/templateversions/{version}/logs",
+    response_class=Response,
+    responses=_documented(ProvisionerJobLog),
+)
+async def version_logs(caller: CallerOf, services: ServicesOf, version: UUID, cursor: CursorOf) -> Response:
+    """The log of the import of a template version, oldest line first."""
+    found = await services.store.read(visible_version, caller, ids.TemplateVersionId(version))
+    return _answer(_job_log(services, found.version.job_id, cursor), cursor, services)
+
+
+@router.websocket("/templateversions/{version}/logs")
+async def follow_version_logs(
+    websocket: WebSocket, caller: CallerOf, services: ServicesOf, version: UUID, cursor: CursorOf
+) -> None:
+    """The log of the import of a template version, a line in each frame."""
+    found = await services.store.read(visible_version, caller, ids.TemplateVersionId(version))
+    await event_streams.send_log(websocket, _job_log(services, found.version.job_id, cursor))
+
+
+@router.get(
+    "/workspaceagents/{agent}/logs",
+    response_class=Response,
+    responses=_documented(WorkspaceAgentLog),
+)
+async def agent_logs(caller: CallerOf, services: ServicesOf, agent: UUID, cursor: CursorOf) -> Response:
+    """What an agent's start-up script wrote, oldest line first."""
+    found = await services.store.read(visible_agent, caller, ids.AgentId(agent))
+    return _answer(_agent_log(services, found.id, cursor), cursor, services)
+
+
+@router.websocket("/workspaceagents/{agent}/logs")
+async def follow_agent_logs(
+    websocket: WebSocket, caller: CallerOf, services: ServicesOf, agent: UUID, cursor: CursorOf
+) -> None:
+    """What an agent's start-up script writes, a line in each frame, as long as there is the agent."""
+    found = await services.store.read(visible_agent, caller, ids.AgentId(agent))
+    await event_streams.send_log(websocket, _agent_log(services, found.id, cursor))
+
+
+def _answer(follower: LogFollower, cursor: Cursor, services: Services) -> Response:
+    if cursor.follow:
+        return event_streams.event_stream(event_streams.log_events(follower, services.clock))
+    return StreamingResponse(_array(follower.read, cursor.after), media_type="application/json")
+
+
+def _whole(lines: list[str]) -> Response:
+    return Response(f"[{','.join(lines)}]", media_type="application/json")
+
+
+async def _array(read: Callable[[int], Awaitable[LogPage]], after: int) -> AsyncIterator[str]:
+    """A JSON list, page by page, so that no log has to fit into memory."""
+    opening = "["
+    while True:
+        page = await read(after)
+        if page.lines:
+            after = page.lines[-1].id
+            yield opening + ",".join(line.model_dump_json() for line in page.lines)
+            opening = ","
+        if len(page.lines) < PAGE_LINES:
+            break
+    yield "]" if opening == "," else "[]"
+
+
+def _job_log(services: Services, job_id: JobId, cursor: Cursor) -> LogFollower:
+    # The end of a job is told to its runner's topic, in whatever way it ends.
+    topics = (joblogs.topic(job_id), queue.cancel_topic(job_id))
+
+    async def read(after: int) -> LogPage:
+        return await services.store.read(_job_page, job_id, after)
+
+    return LogFollower(services, topics, read, after=cursor.after)
+
+
+def _agent_log(services: Services, agent_id: AgentId, cursor: Cursor) -> LogFollower:
+    async def read(after: int) -> LogPage:
+        return await services.store.read(_agent_page, agent_id, after)
+
+    return LogFollower(services, [agents.topic(agent_id)], read, after=cursor.after)
+
+
+def _job_page(conn: Connection, job_id: JobId, after: int) -> LogPage:
+    ended = not builds.job(conn, job_id).status.active
+    lines = builds.logs(conn, job_id, after=after, limit=PAGE_LINES)
+    return LogPage(lines=[views.log_line(line) for line in lines], ended=ended)
+
+
+def _agent_page(conn: Connection, agent_id: AgentId, after: int) -> LogPage:
+    ended = agents.agent(conn, agent_id) is None
+    lines = agents.logs(conn, agent_id, after=after, limit=PAGE_LINES)
+    shown = [
+        WorkspaceAgentLog(id=line.id, created_at=line.created_at, level=line.level, output=line.output)
+        for line in lines
+    ]
+    return LogPage(lines=shown, ended=ended)

@@ -1,0 +1,97 @@
+"""Chats, and why the last turn of one failed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from chattool.api.models.wire import Absent, Text, Wanted, Wire
+
+_Words = Annotated[Text, Field(max_length=64 << 10)]
+
+
+class ChatError(Wire):
+    """Why the last turn of a chat failed."""
+
+    message: _Words
+    """For people."""
+    retryable: bool
+    """Whether the same turn may succeed when it is taken again."""
+    detail: Absent[_Words] = None
+    kind: Absent[_Words] = None
+    """The class of the failure, such as ``rate_limit`` or ``quota_exhausted``; more may come."""
+    provider: Absent[_Words] = None
+    code: Absent[_Words] = None
+    """The provider's own code."""
+    status_code: Absent[int] = None
+    reset_at: Absent[datetime] = None
+    """When a quota is full again."""
+
+
+class Chat(Wire):
+    """A conversation, and the workspace it is bound to."""
+
+    id: UUID
+    owner_id: UUID
+    organization_id: UUID
+    key: str
+    """The host's name for it, unique among the owner's."""
+    workspace_id: Absent[UUID] = None
+    build_id: Absent[UUID] = None
+    agent_id: Absent[UUID] = None
+    last_error: Absent[ChatError] = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class CreateChat(Wanted):
+    """A new chat, or the one with that key."""
+
+    key: Annotated[Text, Field(min_length=1, max_length=256)] | None = None
+    """Default: a new one."""
+    organization_id: UUID | None = None
+    """Default: the default organization."""
+
+
+class BindChat(Wanted):
+    """The workspace that a chat works in from now on."""
+
+    workspace_id: UUID
+    build_id: UUID | None = None
+    """A build of that workspace."""
+
+
+class TakeLease(Wanted):
+    """For how long a chat is wanted for oneself."""
+
+    duration_ms: Annotated[int, Field(ge=1, le=10 * 60 * 1000)]
+    renew: bool = False
+    """Only go on holding it: refused when it was lost meanwhile."""
+
+
+def _storable(value: JsonValue) -> JsonValue:
+    if _has_nul(value):
+        message = "must not contain the character NUL"
+        raise ValueError(message)
+    return value
+
+
+def _has_nul(value: JsonValue) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in key or _has_nul(each) for key, each in value.items())
+    if isinstance(value, list):
+        return any(_has_nul(each) for each in value)
+    return isinstance(value, str) and "\0" in value
+
+
+class ToolCall(Wire):
+    """What is recorded about one call of a tool, so that a repeat gets the first answer."""
+
+    tool: Annotated[Text, Field(max_length=256)]
+    request_hash: Annotated[Text, Field(max_length=256)]
+    workspace_id: Absent[UUID] = None
+    build_id: Absent[UUID] = None
+    answer: Absent[Annotated[dict[str, JsonValue], AfterValidator(_storable)]] = None

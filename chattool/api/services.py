@@ -1,0 +1,56 @@
+"""What the routes work with. One object, made where the server is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from chattool.api.failures import FailureLimit
+from chattool.settings import ToolSettings
+from chattool.setup_code import SetupCode
+from provisioner.settings import ProvisionerSettings
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from chattool.agent_service import AgentService
+    from chattool.backend import ChatStore, WorkspaceBackend
+    from chattool.metrics import Metrics
+    from db.clock import Clock
+    from db.transactions import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """An open store and what is built on it."""
+
+    store: Store
+    backend: WorkspaceBackend
+    chats: ChatStore
+    agents: AgentService
+    stopping: asyncio.Event
+    """Set when the server ends: who follows something then says goodbye."""
+    provisioner_settings: ProvisionerSettings = field(default_factory=ProvisionerSettings)
+    tool_settings: ToolSettings = field(default_factory=ToolSettings)
+    external_url: str = ""
+    """Where users and agents reach the server."""
+    setup_code: SetupCode = field(default_factory=SetupCode)
+    failures: FailureLimit = field(default_factory=FailureLimit)
+    metrics: Metrics | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The database's clock."""
+        return self.store.clock
+
+
+def _services(connection: HTTPConnection) -> Services:
+    found: Services = connection.app.state.services
+    return found
+
+
+#: A parameter of this type gets the services; in WebSocket routes too.
+ServicesOf = Annotated[Services, Depends(_services)]

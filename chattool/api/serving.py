@@ -1,0 +1,76 @@
+"""A web server in the event loop of the program around it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from datetime import timedelta
+
+    from starlette.types import ASGIApp
+
+_START_LIMIT_SECONDS = 30
+#: Above the usual 60 s of proxies in front, so that they never write to a connection that we just closed.
+_KEEP_ALIVE_SECONDS = 75
+
+
+class EmbeddedServer(uvicorn.Server):
+    """Leaves signals to the program around it, and says when it answers."""
+
+    def __init__(self, app: ASGIApp, **settings: Any) -> None:  # noqa: ANN401 - they are uvicorn's
+        config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, **settings)
+        super().__init__(config)
+        self.answering = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answering.set()
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    close_limit: timedelta,
+    trusted_proxies: str = "",
+    websockets: bool = True,
+) -> AsyncIterator[EmbeddedServer]:
+    """Answer on ``listener`` while the context lasts; then finish what is being answered.
+
+    ``close_limit`` bounds that. ``trusted_proxies`` are addresses whose ``X-Forwarded-For`` is believed, as
+    uvicorn's ``forwarded_allow_ips``.
+    """
+    server = EmbeddedServer(
+        app,
+        ws="websockets-sansio" if websockets else "none",
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies or None,
+        timeout_graceful_shutdown=max(1, round(close_limit.total_seconds())),
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        server_header=False,
+    )
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="chattool-http")
+    answering = asyncio.create_task(server.answering.wait())
+    try:
+        await asyncio.wait(
+            {task, answering}, timeout=_START_LIMIT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if task.done():
+            task.result()
+        yield server
+    finally:
+        answering.cancel()
+        server.should_exit = True
+        await task

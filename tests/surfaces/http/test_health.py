@@ -1,0 +1,97 @@
+"""Probes, build information and metrics; none of them asks for a token."""
+
+import httpx
+from sqlalchemy import Text, bindparam, column, table, update
+
+from db import migrations
+from db.transactions import Connection
+from tests.scenario import Scenario
+from tests.surfaces.http.api_host import ApiHost, Person
+
+SET_VERSION = update(table("alembic_version", column("version_num", Text))).values(
+    version_num=bindparam("version")
+)
+
+
+async def fetched(api: ApiHost, path: str) -> httpx.Response:
+    async with httpx.AsyncClient(timeout=30) as nobody:
+        return await nobody.get(api.root + path)
+
+
+def sample(text: str, line: str) -> float:
+    return next((float(each.rpartition(" ")[2]) for each in text.splitlines() if each.startswith(line)), 0.0)
+
+
+async def test_a_server_with_its_database_lives_and_is_ready(api: ApiHost) -> None:
+    assert [(await fetched(api, path)).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+
+
+async def on_version(api: ApiHost, version: str) -> httpx.Response:
+    """What ``/readyz`` says on a database of that schema."""
+
+    def change(conn: Connection) -> None:
+        conn.run(SET_VERSION, version=version)
+
+    await api.store.write(change)
+    return await fetched(api, "/readyz")
+
+
+async def test_a_server_is_not_ready_on_an_older_schema(api: ApiHost) -> None:
+    ready = await on_version(api, "0001")
+
+    assert ready.status_code == 503
+    assert migrations.HEAD in ready.json()["detail"]
+    assert (await fetched(api, "/healthz")).status_code == 200
+
+
+async def test_a_running_server_stays_ready_when_the_fleet_is_migrated(api: ApiHost) -> None:
+    assert (await on_version(api, "9999")).status_code == 200
+
+
+async def test_a_server_that_is_about_to_end_is_not_ready(api: ApiHost) -> None:
+    api.services.stopping.set()
+
+    assert (await fetched(api, "/readyz")).status_code == 503
+
+
+async def test_buildinfo_names_version_and_address(api: ApiHost) -> None:
+    answer = (await fetched(api, "/api/v2/buildinfo")).json()
+
+    assert answer["version"] == api.app.version
+    assert answer["external_url"] == "https://chattool.example"
+
+
+async def test_metrics_tell_queue_daemons_ends_refusals_requests_and_calls(api: ApiHost) -> None:
+    scenario = await Scenario.on(api.store)
+    await scenario.running(20)
+    assert not (await refused(scenario))
+    await scenario.create()
+
+    text = (await fetched(api, "/metrics")).text
+
+    waiting = '{provisioner="echo",tags="{\\"scope\\":\\"organization\\"}"}'
+    assert sample(text, f"chattool_pending_jobs{waiting}") == 1
+    assert sample(text, 'chattool_daemons{online="true"}') == 1
+    assert sample(text, 'chattool_jobs_ended_total{error_code="INSUFFICIENT_QUOTA",status="failed"}') == 1
+    assert sample(text, 'chattool_job_seconds_count{status="succeeded"}') == 2
+    assert sample(text, "chattool_quota_refusals_total") == 1
+    assert sample(text, 'chattool_database_call_seconds_count{function="queue.claim",outcome="ok"}') == 3
+
+
+async def refused(scenario: Scenario) -> bool:
+    build = await scenario.create()
+    run = await scenario.claimed(build.job.id)
+    ok = await run.pass_point_of_no_return(1000)
+    await run.refuse()
+    return ok
+
+
+async def test_metrics_know_routes_and_no_names(api: ApiHost, owner: Person) -> None:
+    await owner.get("/users/ana")
+    await owner.get("/nowhere/ana")
+
+    text = (await fetched(api, "/metrics")).text
+
+    assert 'route="/users/{user}",status="200"' in text
+    assert "ana" not in text
+    assert str(owner.user.id) not in text
