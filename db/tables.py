@@ -190,6 +190,7 @@ provisioner_jobs = Table(
     Column("retryable", Boolean(name=None)),
     _int("logs_bytes"),
     _flag("logs_overflowed"),
+    _at("pruned_at"),
 )
 _jobs = provisioner_jobs.c
 _is_pending = (_jobs.started_at.is_(None)) & (_jobs.canceled_at.is_(None)) & (_jobs.completed_at.is_(None))
@@ -215,6 +216,15 @@ Index(
     _jobs.completed_at,
     sqlite_where=_is_finished,
     postgresql_where=_is_finished,
+)
+# What retention has still to look at.
+_is_unpruned = _jobs.completed_at.is_not(None) & _jobs.pruned_at.is_(None)
+Index(
+    "ix_provisioner_jobs_unpruned",
+    _jobs.completed_at,
+    _jobs.id,
+    sqlite_where=_is_unpruned,
+    postgresql_where=_is_unpruned,
 )
 
 provisioner_job_logs = Table(
@@ -324,6 +334,14 @@ Index(
     sqlite_where=~workspaces.c.deleted,
     postgresql_where=~workspaces.c.deleted,
 )
+Index(
+    "ix_workspaces_living",
+    workspaces.c.organization_id,
+    workspaces.c.template_id,
+    workspaces.c.owner_id,
+    sqlite_where=~workspaces.c.deleted,
+    postgresql_where=~workspaces.c.deleted,
+)
 
 workspace_builds = Table(
     "workspace_builds",
@@ -348,6 +366,13 @@ workspace_builds = Table(
     UniqueConstraint("workspace_id", "build_number"),
     UniqueConstraint("job_id"),
     UniqueConstraint("idempotency_key"),
+)
+_has_deadline = workspace_builds.c.deadline.is_not(None)
+Index(
+    "ix_workspace_builds_deadline",
+    workspace_builds.c.deadline,
+    sqlite_where=_has_deadline,
+    postgresql_where=_has_deadline,
 )
 
 workspace_resources = Table(
@@ -392,6 +417,7 @@ workspace_agents = Table(
     _at("updated_at", nullable=False),
     Index("ix_workspace_agents_build_id", "build_id"),
     Index("ix_workspace_agents_workspace_id", "workspace_id"),
+    Index("ix_workspace_agents_resource_id", "resource_id"),
     Index("ix_workspace_agents_auth_token_hash", "auth_token_hash"),
 )
 
