@@ -207,6 +207,7 @@ Index(
 )
 Index("ix_provisioner_jobs_lease", _jobs.lease_until, sqlite_where=_is_started, postgresql_where=_is_started)
 Index("ix_provisioner_jobs_claimed", _jobs.organization_id, _jobs.started_at)
+Index("ix_provisioner_jobs_owner", _jobs.organization_id, _jobs.initiator_id, _jobs.turn)
 Index("ix_provisioner_jobs_newest", _jobs.organization_id, _jobs.created_at, _jobs.id)
 Index("ix_provisioner_jobs_worker", _jobs.worker_id, sqlite_where=_is_started, postgresql_where=_is_started)
 _is_finished = _jobs.completed_at.is_not(None) & _jobs.worker_id.is_not(None)

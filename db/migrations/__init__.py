@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from db import errors, sqlite_errors
+from db.clock import SystemClock
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,6 +32,7 @@ _POSTGRES_LOCK_TIMEOUT = timedelta(seconds=3)
 _POSTGRES_ATTEMPTS = 20
 _POSTGRES_PAUSE = timedelta(seconds=1)
 _LOCK_NOT_AVAILABLE = "55P03"
+_elapsed = SystemClock()
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -135,23 +137,25 @@ async def _migrate_postgres(url: str, command: str, revision: str) -> None:
 async def _take_turn(connection: AsyncConnection) -> None:
     """Wait until no other process migrates; the turn ends with the connection.
 
-    It asks again and again, since a statement that waits would be waited for by ``CREATE INDEX CONCURRENTLY``.
+    It asks again and again, since ``CREATE INDEX CONCURRENTLY`` waits for statements that wait.
     """
     await connection.execution_options(isolation_level="AUTOCOMMIT")
     while not (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK})"))).scalar():
-        await asyncio.sleep(_POSTGRES_PAUSE.total_seconds())
+        await _elapsed.sleep(_POSTGRES_PAUSE)
 
 
 async def _in_steps(connection: AsyncConnection, command: str, revision: str) -> None:
     for attempt in range(1, _POSTGRES_ATTEMPTS + 1):
         try:
-            return await connection.run_sync(_run, command, revision)
+            await connection.run_sync(_run, command, revision)
         except DBAPIError as error:
             state = getattr(error.orig, "sqlstate", None)
             if state != _LOCK_NOT_AVAILABLE or attempt == _POSTGRES_ATTEMPTS:
                 raise
+        else:
+            return
         await connection.rollback()
-        await asyncio.sleep(_POSTGRES_PAUSE.total_seconds())
+        await _elapsed.sleep(_POSTGRES_PAUSE)
 
 
 def _run(connection: Connection, command: str, revision: str) -> None:

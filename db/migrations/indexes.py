@@ -20,10 +20,10 @@ def create_index(
     where: str | None = None,
     where_on_sqlite: str | None = None,
 ) -> None:
-    """Make an index. On PostgreSQL nobody is kept from the table meanwhile, and it is no part of a transaction.
+    """Make an index; on PostgreSQL nobody is kept from the table meanwhile.
 
-    What a revision did before it is committed first. ``where_on_sqlite`` is for a condition that SQLite words
-    differently.
+    That is no part of a transaction: what a revision did before is committed first. ``where_on_sqlite`` is for
+    a condition that SQLite words differently.
     """
     if op.get_bind().dialect.name == "sqlite":
         condition = where_on_sqlite or where

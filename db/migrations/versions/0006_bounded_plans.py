@@ -33,6 +33,7 @@ def upgrade() -> None:
         where="NOT deleted",
         where_on_sqlite="deleted = 0",
     )
+    create_index("ix_provisioner_jobs_owner", "provisioner_jobs", ["organization_id", "initiator_id", "turn"])
     op.add_column("provisioner_jobs", sa.Column("pruned_at", Timestamp(), nullable=True))
     create_index(
         "ix_provisioner_jobs_unpruned",
@@ -48,4 +49,5 @@ def downgrade() -> None:
     drop_index("ix_workspace_agents_resource_id", "workspace_agents")
     drop_index("ix_workspace_builds_deadline", "workspace_builds")
     drop_index("ix_provisioner_jobs_unpruned", "provisioner_jobs")
+    drop_index("ix_provisioner_jobs_owner", "provisioner_jobs")
     op.drop_column("provisioner_jobs", "pruned_at")
