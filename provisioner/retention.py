@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, literal, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, literal, select, tuple_, update
 
 from db import chats, tokens
 from db.clock import jittered
@@ -47,7 +47,7 @@ class RetentionSettings:
     """How long things are kept; ``None`` is for ever."""
 
     build_details: timedelta | None = timedelta(days=30)
-    """Logs, states and resources, from the end of a build on. Those of a workspace's last build always stay."""
+    """Logs, states and resources, from a build's end on. Those of a workspace's last build always stay."""
     tool_calls: timedelta | None = timedelta(days=7)
     """Answers that a repeated tool call gets again."""
     tokens: timedelta | None = timedelta(days=30)
@@ -120,7 +120,8 @@ _FINISHED = (
     select(
         _jobs.id,
         _jobs.completed_at,
-        or_(workspace_builds.c.id.is_(None), _REPLACED).label("replaced"),
+        workspace_builds.c.id.label("build_id"),
+        _REPLACED.label("replaced"),
     )
     .select_from(provisioner_jobs)
     .outerjoin(workspace_builds, workspace_builds.c.job_id == _jobs.id)
@@ -139,8 +140,8 @@ _FINISHED = (
 )
 _PRUNE = Writes(
     delete(provisioner_job_logs).where(among(provisioner_job_logs.c.job_id, "jobs")),
-    delete(workspace_resources).where(among(workspace_resources.c.job_id, "jobs")),
-    update(workspace_builds).where(among(workspace_builds.c.job_id, "jobs")).values(state=b""),
+    delete(workspace_resources).where(among(workspace_resources.c.job_id, "builds")),
+    update(workspace_builds).where(among(workspace_builds.c.job_id, "builds")).values(state=b""),
     update(provisioner_jobs).where(among(_jobs.id, "jobs")).values(pruned_at=bindparam("now")),
 )
 _SILENT_DAEMONS = (
@@ -149,10 +150,8 @@ _SILENT_DAEMONS = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_PRUNE_DAEMONS = delete(provisioner_daemons).where(
-    provisioner_daemons.c.id.in_(_SILENT_DAEMONS.scalar_subquery())
-)
-_BEGINNING = (datetime.min, UUID(int=0))
+_PRUNE_DAEMONS = delete(provisioner_daemons).where(provisioner_daemons.c.id.in_(_SILENT_DAEMONS))
+BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
 async def prune(store: Store, settings: RetentionSettings) -> Pruned:
@@ -196,7 +195,7 @@ async def run(store: Store, settings: RetentionSettings) -> None:
 
 async def _prune_builds(store: Store, settings: RetentionSettings, deadline: timedelta) -> int:
     removed = 0
-    last: tuple[datetime, UUID] | None = _BEGINNING
+    last: tuple[datetime, UUID] | None = BEGINNING
     while settings.build_details is not None and last and store.clock.monotonic() < deadline:
         page = await store.write(
             prune_builds, store.clock.now() - settings.build_details, settings.batch, after=last
@@ -207,13 +206,14 @@ async def _prune_builds(store: Store, settings: RetentionSettings, deadline: tim
 
 
 def prune_builds(conn: Connection, before: datetime, most: int, *, after: tuple[datetime, UUID]) -> _Page:
-    """Remove the details of builds and imports that ended before a moment, of those that another replaced."""
+    """Remove the details of builds that ended before a moment and were replaced, and the logs of imports."""
     found = conn.rows(_FINISHED, before=before, most=most, after=after[0], after_id=after[1])
-    replaced: list[JobId] = [row.id for row in found if row.replaced]
-    if replaced:
-        conn.run_all(_PRUNE + Writes(jobs=replaced, now=conn.now))
+    builds: list[JobId] = [row.id for row in found if row.replaced]
+    jobs = builds + [row.id for row in found if row.build_id is None]
+    if jobs:
+        conn.run_all(_PRUNE + Writes(jobs=jobs, builds=builds, now=conn.now))
     last = (found[-1].completed_at, found[-1].id) if len(found) == most else None
-    return _Page(pruned=len(replaced), last=last)
+    return _Page(pruned=len(jobs), last=last)
 
 
 def prune_daemons(conn: Connection, before: datetime, most: int) -> int:

@@ -22,8 +22,8 @@ def create_index(
 ) -> None:
     """Make an index; on PostgreSQL nobody is kept from the table meanwhile.
 
-    That is no part of a transaction: what a revision did before is committed first. ``where_on_sqlite`` is for
-    a condition that SQLite words differently.
+    That is no part of a transaction: what a revision did before is committed first. ``where_on_sqlite`` is
+    for a condition that SQLite words differently.
     """
     if op.get_bind().dialect.name == "sqlite":
         condition = where_on_sqlite or where
