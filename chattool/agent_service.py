@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 from db.errors import ChattoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from datetime import timedelta
+    from uuid import UUID
 
-    from db.ids import AgentId, WorkspaceId
+    from db.agent_calls import AgentCall
+    from db.ids import AgentCallId, AgentId, WorkspaceId
     from db.states import AgentLifecycle, LogLevel
 
 
@@ -51,11 +54,19 @@ class AgentLogLine:
     output: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class NextCalls:
+    """Calls that an agent is to answer, and those of which nobody awaits the answer any more."""
+
+    calls: Sequence[AgentCall] = ()
+    withdrawn: Sequence[AgentCallId] = ()
+
+
 class AgentService(Protocol):
     """The server's side. Every method counts as contact, and raises ``AgentUnknown``."""
 
     async def manifest(self, caller: AgentCredentials) -> AgentManifest:
-        """What the agent is to do."""
+        """What the agent is to do. The call of an agent that begins: what an earlier run took is lost."""
         ...
 
     async def heartbeat(self, caller: AgentCredentials) -> None:
@@ -68,4 +79,23 @@ class AgentService(Protocol):
 
     async def append_logs(self, caller: AgentCredentials, lines: Sequence[AgentLogLine]) -> None:
         """What the scripts wrote."""
+        ...
+
+    async def next_calls(
+        self,
+        caller: AgentCredentials,
+        run: UUID,
+        *,
+        known: Collection[AgentCallId],
+        limit: int,
+        wait: timedelta,
+    ) -> NextCalls:
+        """Up to ``limit`` calls for this ``run`` of the agent, as soon as there are any; none after ``wait``.
+
+        ``known`` are the calls that it works on. A call is given to one run only, but perhaps repeatedly.
+        """
+        ...
+
+    async def answer_call(self, caller: AgentCredentials, call_id: AgentCallId, response: str) -> None:
+        """What the agent answers to a call, as JSON; ignored when nobody waits any more."""
         ...

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -25,8 +25,8 @@ _LONGEST_ECHO = 80
 _LONGEST_WAIT = timedelta(days=365)
 _LARGEST_NUMBER = 2**63 - 1
 
-_PARAMETERS_TEXT = "parameters must map names to strings"
-_OURS = "chattool"
+_MAPPING_TEXT = "{field} must map names to strings"
+OURS = "chattool"
 
 _HINTS = {"template_id": "call list_templates"}
 
@@ -42,13 +42,14 @@ def _name(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _seconds(value: object) -> float:
+def _seconds(value: object, info: ValidationInfo) -> float:
     try:
         seconds = float(value) if isinstance(value, str | int | float) else math.nan
     except (ValueError, OverflowError):
         seconds = math.nan
     if isinstance(value, bool) or not math.isfinite(seconds):
-        raise PydanticCustomError(_OURS, "wait_seconds must be a number of seconds, 0 or more")
+        text = "{field} must be a number of seconds, 0 or more"
+        raise PydanticCustomError(OURS, text, {"field": info.field_name or ""})
     return min(max(seconds, 0.0), _LONGEST_WAIT.total_seconds())
 
 
@@ -58,18 +59,28 @@ def _whole_number(value: object, info: ValidationInfo) -> int:
     except (ValueError, OverflowError):
         number = None
     if number is None or isinstance(value, bool) or (isinstance(value, float) and number != value):
-        raise PydanticCustomError(_OURS, "{field} must be a whole number", {"field": info.field_name or ""})
+        raise PydanticCustomError(OURS, "{field} must be a whole number", {"field": info.field_name or ""})
     return min(max(number, -_LARGEST_NUMBER), _LARGEST_NUMBER)
 
 
-def _parameters(value: object) -> dict[str, str]:
-    pairs = _pairs(_from_json(value) if isinstance(value, str) else value)
-    parameters: dict[str, str] = {}
-    for name, given in pairs:
-        if not isinstance(name, str) or name in parameters:
-            raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
-        parameters[name] = _parameter_value(given)
-    return parameters
+def _texts_by_name(value: object, info: ValidationInfo) -> dict[str, str]:
+    try:
+        texts: dict[str, str] = {}
+        for name, given in _pairs(_from_json(value) if isinstance(value, str) else value):
+            texts[_new_name(name, texts)] = _plain_text(given)
+    except _NoMapping:
+        raise PydanticCustomError(OURS, _MAPPING_TEXT, {"field": info.field_name or ""}) from None
+    return texts
+
+
+def _new_name(name: object, known: Mapping[str, str]) -> str:
+    if isinstance(name, str) and name not in known:
+        return name
+    raise _NoMapping
+
+
+class _NoMapping(Exception):
+    """It does not map names to strings."""
 
 
 def _from_json(text: str) -> object:
@@ -79,7 +90,7 @@ def _from_json(text: str) -> object:
         # As pairs, so that a name given twice is seen.
         return json.loads(text, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
-        raise PydanticCustomError(_OURS, _PARAMETERS_TEXT) from None
+        raise _NoMapping from None
 
 
 class _Pairs(list[tuple[str, object]]):
@@ -93,7 +104,7 @@ def _pairs(value: object) -> Iterable[tuple[object, object]]:
         return value.items()
     if isinstance(value, list):
         return [_name_and_value(item) for item in value]
-    raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
+    raise _NoMapping
 
 
 def _name_and_value(item: object) -> tuple[object, object]:
@@ -101,10 +112,10 @@ def _name_and_value(item: object) -> tuple[object, object]:
         pairs = list(_pairs(item))
         if len(pairs) == 2 and dict(pairs).keys() == {"name", "value"}:  # noqa: PLR2004 - both keys, once
             return dict(pairs)["name"], dict(pairs)["value"]
-    raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
+    raise _NoMapping
 
 
-def _parameter_value(value: object) -> str:
+def _plain_text(value: object) -> str:
     if isinstance(value, str):
         return value
     try:
@@ -112,18 +123,19 @@ def _parameter_value(value: object) -> str:
             return json.dumps(value, allow_nan=False)
     except ValueError:  # not a number, or one with thousands of digits
         pass
-    raise PydanticCustomError(_OURS, _PARAMETERS_TEXT)
+    raise _NoMapping
 
 
 Name = Annotated[str, BeforeValidator(_name)]
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(json_schema_extra={"minimum": 0})]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
-# The values are the template's business, so they are not trimmed.
-_Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
-Parameters = Annotated[dict[str, _Verbatim], BeforeValidator(_parameters)]
+# Values that are the template's or the workspace's business are not trimmed.
+Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
+TextsByName = Annotated[dict[str, Verbatim], BeforeValidator(_texts_by_name)]
 
 
-_WAIT = "How many seconds to wait in all for {}. 0: do not wait. Left out: until it is done."
+# What it means to leave it out differs from surface to surface; ``schemas`` adds it.
+_WAIT = "How many seconds to wait in all for {}. 0: do not wait."
 
 
 class CreateWorkspaceArgs(ToolArgs):
@@ -131,7 +143,7 @@ class CreateWorkspaceArgs(ToolArgs):
 
     template_id: str = Field(description="Id of the template to build from, as list_templates gives it.")
     name: Name = Field(default="", description="Name of the new workspace. Left out: one is made up.")
-    parameters: Parameters = Field(
+    parameters: TextsByName = Field(
         default_factory=dict,
         description="Values of template parameters by name. Only what the user asked for.",
     )
@@ -144,7 +156,7 @@ class CreateWorkspaceArgs(ToolArgs):
 class StartWorkspaceArgs(ToolArgs):
     """Arguments of ``start_workspace``."""
 
-    parameters: Parameters = Field(
+    parameters: TextsByName = Field(
         default_factory=dict,
         description="New values of template parameters by name. Only when the user asked for them, "
         "or an earlier error demanded them.",
@@ -160,6 +172,18 @@ class StopWorkspaceArgs(ToolArgs):
     )
 
 
+class WaitForWorkspaceArgs(ToolArgs):
+    """Arguments of ``wait_for_workspace``."""
+
+    build_id: str | None = Field(
+        default=None,
+        description="Id of the build, as an earlier answer gave it. Left out: the workspace's newest build.",
+    )
+    wait_seconds: Seconds | None = Field(
+        default=None, description=_WAIT.format("the build to end and the workspace to be usable")
+    )
+
+
 A = TypeVar("A", bound=ToolArgs)
 
 
@@ -169,7 +193,11 @@ def parsed(model: type[A], given: Mapping[str, object] | str | None) -> A:
     Raises:
         ToolInputError: one sentence per problem, without the values that were given.
     """
-    fields = {name: value for name, value in _object(given).items() if value is not None}
+    fields = {
+        name: _list_from_text(model, name, value)
+        for name, value in _object(given).items()
+        if value is not None
+    }
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -230,6 +258,18 @@ def _object(given: Mapping[str, object] | str | None) -> Mapping[str, object]:
     return given
 
 
+def _list_from_text(model: type[ToolArgs], name: str, value: object) -> object:
+    """The value; where a list is expected, what JSON text of one says, as some hosts send it."""
+    field = model.model_fields.get(name)
+    if field is None or not isinstance(value, str):
+        return value
+    kinds = {get_origin(kind) for kind in (field.annotation, *get_args(field.annotation))}
+    try:
+        return json.loads(value) if kinds & {list, tuple} else value
+    except (ValueError, RecursionError):
+        return value
+
+
 def _sentence(problem: ErrorDetails) -> str:
     field = str(problem["loc"][0]) if problem["loc"] else "arguments"
     match problem["type"]:
@@ -237,7 +277,7 @@ def _sentence(problem: ErrorDetails) -> str:
             return f'unknown argument "{field[:_LONGEST_ECHO]}"'
         case "missing":
             return f"{field} is required{hint(field)}"
-        case kind if kind == _OURS:
+        case kind if kind == OURS:
             return problem["msg"]
         case _:
             return f"{field} must be text{hint(field)}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from chattool.inspection_backend import InspectionBackend
+from chattool.workspace_calls import AgentCalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -178,8 +179,8 @@ class CreateBuild:
     idempotency_key: str | None = None
 
 
-class WorkspaceBackend(InspectionBackend, Protocol):
-    """Workspaces, builds, templates, agents and quota.
+class WorkspaceBackend(InspectionBackend, AgentCalls, Protocol):
+    """Workspaces, builds, templates, agents and what runs in them, and quota.
 
     A backend that lacks one of ``can_create``, ``can_start``, ``can_stop`` or ``can_read_quota`` says so by
     the flag, and the method is then never called.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chattool import results
-from chattool.errors import WorkspaceBuildError
+from chattool.errors import WorkspaceBuildError, WorkspaceBuildUnreadable
 from chattool.quota_error import Verb, is_quota_error, quota_error_result
 from chattool.quota_lookup import owner_quota
 from db.errors import ChattoolError
@@ -29,9 +29,13 @@ _LOG_BYTES = 8 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class FailurePath:
-    """How a tool came to wait for the build. Without a verb there is no quota result: stops need none."""
+    """How a tool came to wait for the build. Without a verb there is no quota result: stops need none.
+
+    ``retry`` is the tool that builds again.
+    """
 
     prefix: str
+    retry: str
     verb: Verb | None = None
     quota_organization: OrganizationId | None = None
 
@@ -54,9 +58,21 @@ async def failure_result(
         failure_reason=(failed and failed.failure_reason) or None,
         retryable=failed.retryable if failed else None,
         last_log_lines=await _last_log_lines(call, error.build_id) or None,
+        next_step=_next_step(error, path.retry),
         workspace_id=workspace.id,
         workspace_name=workspace.full_name,
     )
+
+
+def _next_step(error: WorkspaceWaitError, retry: str) -> str:
+    if isinstance(error, WorkspaceBuildUnreadable):
+        return "Call workspace_status to find out how the build ended."
+    if isinstance(error, WorkspaceBuildError) and not error.retryable:
+        return (
+            "Call get_workspace_build_logs with this build_id to find out more. "
+            f"When the cause is gone, call {retry} again."
+        )
+    return f"Call {retry} again to try once more."
 
 
 async def _last_log_lines(call: Call, build_id: BuildId | None) -> tuple[str, ...]:

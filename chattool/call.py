@@ -24,7 +24,7 @@ _READ_PAUSES = (timedelta(milliseconds=200), timedelta(milliseconds=800))
 
 
 class Call:
-    """``wait`` bounds the whole call; ``None`` leaves the bounds of the settings, zero waits for nothing.
+    """``wait`` bounds the whole call; ``None`` leaves it to the host or the settings, zero waits for nothing.
 
     ``owner_error`` begins the sentence that says why the owner may not make the call.
     """
@@ -36,12 +36,14 @@ class Call:
         wait: timedelta | None = None,
         owner_error: str = "load user authorization",
     ) -> None:
+        if context.wait_bounds is not None:
+            wait = context.wait_bounds.of(wait)
         self.context = context
         self.settings = context.settings
         self.backend = context.backend
         self.chats = context.chats
         self.clock = context.backend.clock
-        self.progress = PhaseProgress(context.on_progress)
+        self.progress = PhaseProgress(context.on_progress, self.clock)
         self.waits = wait is None or wait > _ZERO
         started = self.clock.monotonic()
         self._build_deadline = started + self.settings.build_wait_limit
@@ -103,10 +105,11 @@ class Call:
         """The build, once it has succeeded; raises as ``wait_for_build`` does."""
         if not self.waits:
             raise WorkspaceBuildTimeout(build_id=build_id)
-        return await wait_for_build(
-            self.backend,
-            build_id,
-            timeout=self.left_for_builds,
-            on_progress=self.progress.build,
-            settings=self.settings,
-        )
+        async with self.progress.following(self.backend, build_id):
+            return await wait_for_build(
+                self.backend,
+                build_id,
+                timeout=self.left_for_builds,
+                on_progress=self.progress.build,
+                settings=self.settings,
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from chattool.build_state import lacks_daemon
 from chattool.results import ToolResponse
 
 if TYPE_CHECKING:
@@ -72,6 +73,16 @@ class Building:
     message: str
     draft: Result | None
     """What this call's own build was to answer; ``None`` when it only joined."""
+
+
+def still_building(build: Build | None, *, other_way: str = "") -> str:
+    """The message of an answer that leaves ``build`` in progress: how to keep waiting for it."""
+    text = (
+        f"The build goes on by itself. Call wait_for_workspace with this build_id{other_way} to keep waiting."
+    )
+    if build is not None and lacks_daemon(build):
+        text += " No provisioner daemon that could take this build is online."
+    return text
 
 
 class LifecycleTool(Protocol):

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from chattool.backend import Chat, ChatStore, WorkspaceBackend
-from chattool.settings import ToolSettings
+from chattool.settings import ToolSettings, WaitBounds
 from db.ids import AgentId, ChatId, OrganizationId, TemplateId, UserId
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
@@ -29,6 +29,8 @@ class ToolContext:
     backend: WorkspaceBackend
     chats: ChatStore
     settings: ToolSettings = field(default_factory=ToolSettings)
+    wait_bounds: WaitBounds | None = None
+    """How long calls wait here; ``None`` leaves it to the settings."""
     tool_call_id: str | None = None
     """With it, a repeated call gets the first one's answer."""
     connect_agent: ConnectAgent | None = None

@@ -186,6 +186,7 @@ class WorkspaceCreation:
     def own_failure(self, workspace: Workspace) -> FailurePath:  # noqa: ARG002 - the chat's own
         return FailurePath(
             prefix="workspace build failed: ",
+            retry="create_workspace",
             verb=Verb.CREATE,
             quota_organization=self.call.context.organization_id,
         )
@@ -193,6 +194,7 @@ class WorkspaceCreation:
     def joined_failure(self, workspace: Workspace, build: Build) -> FailurePath:  # noqa: ARG002 - the chat's own
         return FailurePath(
             prefix="existing workspace build failed: ",
+            retry="create_workspace",
             verb=Verb.START if build.transition is Transition.START else Verb.CREATE,
             quota_organization=self.call.context.organization_id,
         )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from chattool import chats
 from chattool.build_failure import failure_result
-from chattool.build_state import BuildState, job_status, lacks_daemon
-from chattool.choices import Answer, Building, Join, Made, Make, Refused
+from chattool.build_state import BuildState, job_status
+from chattool.choices import Answer, Building, Join, Made, Make, Refused, still_building
 from chattool.errors import (
     ToolError,
     WorkspaceBuildTimeout,
@@ -30,17 +30,14 @@ if TYPE_CHECKING:
     from db.ids import BuildId
 
 
-_OVER = (
-    "The build goes on by itself. "
-    "Call wait_for_workspace with this build_id, or this tool again, to keep waiting."
-)
-_NO_DAEMON = " No provisioner daemon that could take this build is online."
+_OR_AGAIN = ", or this tool again,"
 
 
 async def respond(call: Call, tool: LifecycleTool, replay: Replay) -> ToolResponse:
     """The answer of the call."""
     try:
-        return await Decision(call, tool, replay).response()
+        async with call.progress.alive():
+            return await Decision(call, tool, replay).response()
     except ToolError as error:
         return ToolResponse.text_error(str(error))
 
@@ -204,7 +201,7 @@ class Decision:
             workspace=workspace,
             build_id=build_id,
             transition=None if build is None else build.transition,
-            message=_OVER + (_NO_DAEMON if build is not None and lacks_daemon(build) else ""),
+            message=still_building(build, other_way=_OR_AGAIN),
             draft=draft,
         )
         return ToolResponse.of(self._tool.building(building))

@@ -22,6 +22,10 @@ class ReadTemplateArgs(ToolArgs):
     template_id: str = Field(description="Id of the template, as list_templates gives it.")
 
 
+class WorkspaceStatusArgs(ToolArgs):
+    """``workspace_status`` takes no arguments."""
+
+
 class WorkspaceQuotaArgs(ToolArgs):
     """``get_workspace_quota`` takes no arguments."""
 
@@ -36,7 +40,7 @@ class BuildLogsArgs(ToolArgs):
 class AgentLogsArgs(ToolArgs):
     """Arguments of ``get_workspace_agent_logs``."""
 
-    agent_id: str = Field(description="Id of the workspace agent.")
+    agent_id: str = Field(description="Id of the workspace agent, as workspace_status gives it.")
     after_id: WholeNumber = Field(default=0, description=_AFTER)
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from chattool.results import QuotaFigures, Result
-from db.states import LogLevel, Transition
+from chattool.results import AgentStatus, QuotaFigures, Result
+from db.states import BuildStatus, LogLevel, Transition
 
 
 class EstimatedCost(Result):
@@ -133,6 +133,27 @@ class WorkspaceQuotaResult(Result):
     groups: tuple[GroupItem, ...]
 
 
+class WorkspaceStatusResult(Result):
+    """A workspace as it is now, and what to do next."""
+
+    workspace_id: UUID
+    workspace_name: str
+    status: BuildStatus
+    transition: Transition
+    job_status: str
+    build_id: UUID
+    stage: str | None = None
+    queue_position: int | None = None
+    queue_size: int | None = None
+    matched_provisioners: int | None = None
+    build_error: str | None = None
+    build_error_code: str | None = None
+    agent_status: AgentStatus
+    agent_error: str | None = None
+    agent_id: UUID | None = None
+    next_step: str
+
+
 class BuildLogItem(Result):
     """A line of a build's log."""
 
@@ -187,7 +208,7 @@ class TemplateFilesResult(Result):
     """The files of a template version; ``truncated`` when there are more."""
 
     files: tuple[FileItem, ...]
-    truncated: Literal[True] | None = None
+    truncated: bool | None = None
 
 
 class TemplateFileResult(Result):

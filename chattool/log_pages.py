@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 #: How many lines to ask for; one more than a page has tells whether there are more.
 FETCHED_LINES = 401
 _PAGE_LINES = 400
-_PAGE_CHARACTERS = 40_000
+_PAGE_BYTES = 40_000
+_KEYS_BYTES = 60
 _LINE_CHARACTERS = 4000
 
 
@@ -32,14 +34,22 @@ class LogPage:
 def log_page(fetched: Sequence[LogLine]) -> LogPage:
     """As many of the lines as fit, at least one if there are any; a very long line is cut with a mark."""
     lines: list[LogLine] = []
-    room = _PAGE_CHARACTERS
+    room = _PAGE_BYTES
     for line in fetched[:_PAGE_LINES]:
         shown = replace(line, output=_cut(line.output))
-        room -= len(shown.output)
+        room -= _json_bytes(shown)
         if room < 0 and lines:
             break
         lines.append(shown)
     return LogPage(lines=lines, next_after_id=lines[-1].id if len(lines) < len(fetched) else None)
+
+
+def _json_bytes(line: LogLine) -> int:
+    # Control characters take six characters of JSON, and a terminal's output is full of them.
+    return (
+        len(json.dumps([line.stage, line.output], ensure_ascii=False).encode("utf-8", "replace"))
+        + _KEYS_BYTES
+    )
 
 
 def _cut(output: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from chattool.backend import Agent
     from chattool.call import Call
-    from db.ids import BuildId
+    from db.ids import AgentId, BuildId
     from db.wakeups import Subscription
 
     Attempt = Callable[[], Coroutine[object, object, None]]
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ZERO = timedelta()
+
+DEAD_AGENT = (
+    "The workspace runs, but its agent does not answer. "
+    "Call stop_workspace, then start_workspace, to start it afresh."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,14 @@ class AgentReport:
     lifecycle_state: str | None = None
     connection: AgentConnection | None = None
     """How the record showed the agent before anything was waited for; no field of a result."""
+    agent_id: AgentId | None = None
+    """Which agent it is; no field of a result, either."""
+
+    @property
+    def stays_silent(self) -> bool:
+        """Whether the agent was away before and after waiting, so that only a new start can help."""
+        away = self.connection in (AgentConnection.DISCONNECTED, AgentConnection.TIMEOUT)
+        return away and self.agent_status is AgentStatus.NOT_READY
 
     def fields(self) -> dict[str, object]:
         return {
@@ -64,6 +77,24 @@ async def agent_report(call: Call, build_id: BuildId, *, connecting: bool) -> Ag
 
     ``connecting`` waits for contact first. Never raises for an agent that is not usable.
     """
+    agent = await _agent(call, build_id)
+    if isinstance(agent, AgentReport):
+        return agent
+    if not call.waits:
+        return _from_record(agent)
+    with call.backend.agent_changes(agent.id) as changes:
+        wait = AgentWait(call, build_id, agent, changes)
+        return (await wait.for_contact() if connecting else None) or await wait.for_startup()
+
+
+async def recorded_report(call: Call, build_id: BuildId) -> AgentReport:
+    """How the record shows the agent of the build, without waiting."""
+    agent = await _agent(call, build_id)
+    return agent if isinstance(agent, AgentReport) else _from_record(agent)
+
+
+async def _agent(call: Call, build_id: BuildId) -> Agent | AgentReport:
+    """The chat's agent, or why there is none."""
     try:
         agents = await read_agents(call, build_id)
     except ToolError as error:
@@ -71,14 +102,9 @@ async def agent_report(call: Call, build_id: BuildId, *, connecting: bool) -> Ag
     if not agents:
         return AgentReport(agent_status=AgentStatus.NO_AGENT)
     try:
-        agent = selected_agent(agents, call.settings.chat_agent_suffix)
+        return selected_agent(agents, call.settings.chat_agent_suffix)
     except AgentSelectionError as error:
         return AgentReport(agent_status=AgentStatus.SELECTION_ERROR, agent_error=str(error))
-    if not call.waits:
-        return _from_record(agent)
-    with call.backend.agent_changes(agent.id) as changes:
-        wait = AgentWait(call, build_id, agent, changes)
-        return (await wait.for_contact() if connecting else None) or await wait.for_startup()
 
 
 def _from_record(agent: Agent) -> AgentReport:
@@ -92,7 +118,7 @@ def _from_record(agent: Agent) -> AgentReport:
             status = AgentStatus.NOT_READY
         case _:
             assert_never(agent.connection)
-    return AgentReport(agent_status=status, connection=agent.connection)
+    return AgentReport(agent_status=status, connection=agent.connection, agent_id=agent.id)
 
 
 class AgentWait:
@@ -214,4 +240,5 @@ class AgentWait:
             startup_scripts=startup_scripts,
             lifecycle_state=lifecycle_state,
             connection=self._agent.connection,
+            agent_id=self._agent.id,
         )

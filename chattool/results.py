@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from db.states import Transition
 
@@ -122,6 +122,30 @@ class StopWorkspaceResult(Result):
     message: str | None = None
 
 
+class WaitStatus(StrEnum):
+    """What a workspace was found to be after waiting for it."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+    BUILDING = "building"
+
+
+class WaitForWorkspaceResult(Result):
+    """``wait_for_workspace`` saw the build succeed, or go on."""
+
+    status: WaitStatus
+    workspace_id: UUID
+    workspace_name: str
+    build_id: UUID
+    transition: Transition | None = None
+    message: str
+    agent_status: AgentStatus | None = None
+    agent_error: str | None = None
+    startup_scripts: StartupScripts | None = None
+    lifecycle_state: str | None = None
+
+
 class QuotaFigures(Result):
     """Credits. ``cost`` is what the refused build asked for, where known."""
 
@@ -133,7 +157,10 @@ class QuotaFigures(Result):
 class QuotaErrorResult(Result):
     """A build was refused because the owner's quota is full."""
 
-    error_code: Literal["INSUFFICIENT_QUOTA"] = "INSUFFICIENT_QUOTA"
+    # In a schema it is the same text as the code of any other failure.
+    error_code: Annotated[Literal["INSUFFICIENT_QUOTA"], WithJsonSchema({"type": "string"})] = (
+        "INSUFFICIENT_QUOTA"
+    )
     error: str
     title: str
     message: str
@@ -153,6 +180,7 @@ class BuildFailureResult(Result):
     failure_reason: str | None = None
     retryable: bool | None = None
     last_log_lines: tuple[str, ...] | None = None
+    next_step: str | None = None
     workspace_id: UUID | None = None
     workspace_name: str | None = None
     replaced_workspace: ReplacedWorkspace | None = None

@@ -13,18 +13,21 @@ from chattool.api.app import create_app
 from chattool.api.listener import bound
 from chattool.api.services import Services
 from chattool.api.serving import serving
-from chattool.daemon_process import EndSignals
+from chattool.end_signals import EndSignals
 from chattool.engine.agents import StoreAgents
 from chattool.engine.backend import EngineBackend
 from chattool.engine.chats import StoreChats
 from chattool.engine.running_daemon import default_workspaces, running_daemon
 from chattool.engine.upkeep import upkeep
 from chattool.observed_store import ObservedStore
+from chattool.server_mcp import mcp_of
 from chattool.settings import ToolSettings
 from chattool.setup_code import VARIABLE, SetupCode
 from db import accounts, users
 from db.engine import open_store
+from provisioner.remote_daemons import RemoteDaemons
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,11 +94,17 @@ async def run_server(settings: ServerSettings) -> int:
             running = await _at_work(stack, store, organization.id, settings)
             if running is not None:
                 signals.reach(running.daemon)
-            services = _services(store, settings, external_url, metrics)
+            backend = EngineBackend(
+                store, settings.provisioner, agent_inactive_timeout=settings.tools.agent_inactive_timeout
+            )
+            services = _services(store, backend, settings, external_url, metrics)
             await _announce_setup(services, given=bool(settings.setup_code))
+            mcp = mcp_of(services, backend, organization.id)
+            if mcp is not None:
+                await stack.enter_async_context(mcp)
             await stack.enter_async_context(
                 serving(
-                    create_app(services),
+                    create_app(services, mcp=mcp),
                     listener,
                     close_limit=settings.close_limit,
                     trusted_proxies=settings.trusted_proxies,
@@ -134,15 +143,21 @@ def _metrics() -> Metrics | None:
     return Counted()
 
 
-def _services(store: Store, settings: ServerSettings, external_url: str, metrics: Metrics | None) -> Services:
+def _services(
+    store: Store,
+    backend: EngineBackend,
+    settings: ServerSettings,
+    external_url: str,
+    metrics: Metrics | None,
+) -> Services:
+    stopping = asyncio.Event()
     return Services(
         store=store,
-        backend=EngineBackend(
-            store, settings.provisioner, agent_inactive_timeout=settings.tools.agent_inactive_timeout
-        ),
+        backend=backend,
         chats=StoreChats(store),
         agents=StoreAgents(store),
-        stopping=asyncio.Event(),
+        remote_daemons=RemoteDaemons(StoreClient(store, settings.provisioner), stopping=stopping),
+        stopping=stopping,
         provisioner_settings=settings.provisioner,
         tool_settings=settings.tools,
         external_url=external_url,

@@ -11,6 +11,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaitBounds:
+    """How long calls wait on a surface whose clients have limits of their own."""
+
+    default: timedelta
+    longest: timedelta
+
+    def of(self, wait: timedelta | None) -> timedelta:
+        """How long a call waits that was asked to wait for ``wait``."""
+        return self.default if wait is None else min(wait, self.longest)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ToolSettings:
     """Every bound of a tool call; the defaults suit a host that waits for builds."""
 
@@ -25,6 +37,8 @@ class ToolSettings:
     quota_lookup_timeout: timedelta = timedelta(seconds=5)
     agent_connect_window: timedelta = timedelta(minutes=2)
     agent_connect_attempt: timedelta = timedelta(seconds=5)
+    agent_reconnect_window: timedelta = timedelta(seconds=10)
+    """How long a call into the workspace waits for an agent that is not in contact."""
     agent_retry_interval: timedelta = timedelta(seconds=2)
     startup_limit: timedelta = timedelta(minutes=10)
     lifecycle_poll_interval: timedelta = timedelta(seconds=2)

@@ -33,6 +33,8 @@ class Deleted:
     workspace: Workspace
 
 
+NO_WORKSPACE = "chat has no workspace; use create_workspace first"
+
 Situation = Existing | Deleted | None
 
 
@@ -44,7 +46,7 @@ def existing(situation: Situation) -> Existing:
     """
     match situation:
         case None:
-            raise ToolError("chat has no workspace; use create_workspace first")
+            raise ToolError(NO_WORKSPACE)
         case Deleted():
             raise ToolError("workspace was deleted; use create_workspace to make a new one")
         case Existing():

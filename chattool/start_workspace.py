@@ -14,11 +14,11 @@ from chattool.call import Call
 from chattool.choices import Answer, Join, Made, Make
 from chattool.decision import respond
 from chattool.quota_error import Verb
-from chattool.readiness import agent_report
+from chattool.readiness import DEAD_AGENT, agent_report
 from chattool.replay import Replay
 from chattool.results import AgentStatus, ResultStatus, StartWorkspaceResult, ToolResponse
 from chattool.situation import existing
-from db.states import AgentConnection, Transition
+from db.states import Transition
 
 if TYPE_CHECKING:
     from chattool.arguments import StartWorkspaceArgs
@@ -37,10 +37,6 @@ DESCRIPTION = (
     "the build goes on by itself, and its build_id stays valid."
 )
 
-_DEAD_AGENT = (
-    "The workspace runs, but its agent does not answer. "
-    "Call stop_workspace, then start_workspace, to start it afresh."
-)
 _UPDATED = "The workspace was updated to the active template version."
 _UPDATE_REASON = "template requires active versions"
 
@@ -78,15 +74,13 @@ class WorkspaceStart:
 
     async def _already_running(self, found: Existing, joined: Build | None) -> Result:
         report = await agent_report(self.call, found.build.id, connecting=True)
-        silent = report.connection in (AgentConnection.DISCONNECTED, AgentConnection.TIMEOUT)
-        stays_so = silent and report.agent_status is AgentStatus.NOT_READY
         return StartWorkspaceResult(
             started=True,
             workspace_id=found.workspace.id,
             workspace_name=found.workspace.full_name,
             build_id=None if joined is None else joined.id,
             no_build=None if joined else True,
-            message=_DEAD_AGENT if stays_so else None,
+            message=DEAD_AGENT if report.stays_silent else None,
             agent_status=report.agent_status,
             agent_error=report.agent_error,
             startup_scripts=report.startup_scripts,
@@ -112,6 +106,7 @@ class WorkspaceStart:
     def own_failure(self, workspace: Workspace) -> FailurePath:
         return FailurePath(
             prefix="workspace start build failed: ",
+            retry="start_workspace",
             verb=Verb.START,
             quota_organization=workspace.organization_id,
         )
@@ -119,6 +114,7 @@ class WorkspaceStart:
     def joined_failure(self, workspace: Workspace, build: Build) -> FailurePath:  # noqa: ARG002 - same for all
         return FailurePath(
             prefix="waiting for in-progress build: ",
+            retry="start_workspace",
             verb=Verb.START,
             quota_organization=workspace.organization_id,
         )

@@ -95,10 +95,10 @@ class WorkspaceStop:
         )
 
     def own_failure(self, workspace: Workspace) -> FailurePath:  # noqa: ARG002 - same for all
-        return FailurePath(prefix="workspace stop build failed: ")
+        return FailurePath(prefix="workspace stop build failed: ", retry="stop_workspace")
 
     def joined_failure(self, workspace: Workspace, build: Build) -> FailurePath:  # noqa: ARG002 - same for all
-        return FailurePath(prefix="waiting for in-progress build: ")
+        return FailurePath(prefix="waiting for in-progress build: ", retry="stop_workspace")
 
     async def finished(self, made: Made) -> Result:
         return made.draft

@@ -16,13 +16,21 @@ from chattool import (
     list_templates,
     read_template,
     results,
+    schemas,
     start_workspace,
     stop_workspace,
     template_files,
+    wait_for_workspace,
+    workspace_arguments,
+    workspace_commands,
+    workspace_files,
     workspace_logs,
     workspace_quota,
+    workspace_results,
+    workspace_status,
 )
 from chattool.arguments import ToolArgs
+from chattool.envelope import LONGEST_TEXT, enveloped
 from chattool.results import Result, ToolResponse
 from db.errors import ToolInputError
 
@@ -30,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from chattool.context import Progress, ToolContext
+    from chattool.envelope import Envelope
+    from chattool.settings import WaitBounds
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +70,8 @@ class Tool(Generic[A]):
     results: tuple[type[Result], ...]
     annotations: Annotations
     handler: Callable[[ToolContext, A], Awaitable[ToolResponse]]
+    longest_text: int = LONGEST_TEXT
+    """How many bytes of an answer a model gets to read."""
 
     async def call(self, context: ToolContext, given: Mapping[str, object] | str | None) -> ToolResponse:
         """The tool's answer; arguments that cannot be read are a text error."""
@@ -72,6 +84,12 @@ class Tool(Generic[A]):
 
 _READS = Annotations(read_only=True, destructive=False, idempotent=True, open_world=False)
 _MAKES_BUILDS = Annotations(read_only=False, destructive=False, idempotent=True, open_world=True)
+_RUNS_COMMANDS = Annotations(read_only=False, destructive=True, idempotent=False, open_world=True)
+_OVERWRITES = Annotations(read_only=False, destructive=True, idempotent=True, open_world=False)
+_EDITS = Annotations(read_only=False, destructive=True, idempotent=False, open_world=False)
+
+# Pages of a log, and a file in one piece.
+_LONG_TEXT = 2 * LONGEST_TEXT
 
 # The arguments differ from tool to tool, so the registry cannot name them.
 TOOLS: tuple[Tool[Any], ...] = (
@@ -135,6 +153,28 @@ TOOLS: tuple[Tool[Any], ...] = (
         handler=stop_workspace.stop_workspace,
     ),
     Tool(
+        name="wait_for_workspace",
+        title=wait_for_workspace.TITLE,
+        description=wait_for_workspace.DESCRIPTION,
+        args=arguments.WaitForWorkspaceArgs,
+        results=(
+            results.WaitForWorkspaceResult,
+            results.QuotaErrorResult,
+            results.BuildFailureResult,
+        ),
+        annotations=_READS,
+        handler=wait_for_workspace.wait_for_workspace,
+    ),
+    Tool(
+        name="workspace_status",
+        title=workspace_status.TITLE,
+        description=workspace_status.DESCRIPTION,
+        args=inspection_arguments.WorkspaceStatusArgs,
+        results=(inspection_results.WorkspaceStatusResult,),
+        annotations=_READS,
+        handler=workspace_status.workspace_status,
+    ),
+    Tool(
         name="get_workspace_quota",
         title=workspace_quota.TITLE,
         description=workspace_quota.DESCRIPTION,
@@ -151,6 +191,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         results=(inspection_results.BuildLogsResult,),
         annotations=_READS,
         handler=workspace_logs.get_workspace_build_logs,
+        longest_text=_LONG_TEXT,
     ),
     Tool(
         name="get_workspace_agent_logs",
@@ -160,6 +201,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         results=(inspection_results.AgentLogsResult,),
         annotations=_READS,
         handler=workspace_logs.get_workspace_agent_logs,
+        longest_text=_LONG_TEXT,
     ),
     Tool(
         name="get_template_version_files",
@@ -172,6 +214,70 @@ TOOLS: tuple[Tool[Any], ...] = (
         ),
         annotations=_READS,
         handler=template_files.get_template_version_files,
+        longest_text=_LONG_TEXT,
+    ),
+    Tool(
+        name="execute",
+        title=workspace_commands.TITLE,
+        description=workspace_commands.DESCRIPTION,
+        args=workspace_arguments.ExecuteArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_RUNS_COMMANDS,
+        handler=workspace_commands.execute,
+    ),
+    Tool(
+        name="process_output",
+        title=workspace_commands.OUTPUT_TITLE,
+        description=workspace_commands.OUTPUT_DESCRIPTION,
+        args=workspace_arguments.ProcessOutputArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_READS,
+        handler=workspace_commands.process_output,
+    ),
+    Tool(
+        name="stop_process",
+        title=workspace_commands.STOP_TITLE,
+        description=workspace_commands.STOP_DESCRIPTION,
+        args=workspace_arguments.StopProcessArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_OVERWRITES,
+        handler=workspace_commands.stop_process,
+    ),
+    Tool(
+        name="read_file",
+        title=workspace_files.READ_TITLE,
+        description=workspace_files.READ_DESCRIPTION,
+        args=workspace_arguments.ReadFileArgs,
+        results=(workspace_results.ReadFileResult,),
+        annotations=_READS,
+        handler=workspace_files.read_file,
+    ),
+    Tool(
+        name="write_file",
+        title=workspace_files.WRITE_TITLE,
+        description=workspace_files.WRITE_DESCRIPTION,
+        args=workspace_arguments.WriteFileArgs,
+        results=(workspace_results.WriteFileResult,),
+        annotations=_OVERWRITES,
+        handler=workspace_files.write_file,
+    ),
+    Tool(
+        name="edit_files",
+        title=workspace_files.EDIT_TITLE,
+        description=workspace_files.EDIT_DESCRIPTION,
+        args=workspace_arguments.EditFilesArgs,
+        results=(workspace_results.EditFilesResult,),
+        annotations=_EDITS,
+        handler=workspace_files.edit_files,
+    ),
+    Tool(
+        name="list_files",
+        title=workspace_files.LIST_TITLE,
+        description=workspace_files.LIST_DESCRIPTION,
+        args=workspace_arguments.ListFilesArgs,
+        results=(workspace_results.ListFilesResult,),
+        annotations=_READS,
+        handler=workspace_files.list_files,
     ),
 )
 
@@ -191,6 +297,23 @@ class Toolset:
             raise ValueError("two tools have the same name")
         if bad := [name for name in self._by_name if not _NAME.fullmatch(name)]:
             raise ValueError(f"not a tool name: {bad[0]!r}")
+
+    def within(self, bounds: WaitBounds) -> Toolset:
+        """The same tools on a surface that bounds how long calls wait."""
+        return Toolset(replace(self.context, wait_bounds=bounds), tools=self.tools)
+
+    def schemas(self, *, strict: bool = False) -> list[dict[str, Any]]:
+        """``name``, ``description`` and ``parameters`` of each tool, to be given to a model.
+
+        ``strict`` is for providers that hold the model to the schema; see ``chattool.schemas.render``.
+        """
+        return schemas.described(self.tools, strict=strict, wait=self.context.wait_bounds)
+
+    def envelope(self, name: str, response: ToolResponse, *, chat_id: str | None = None) -> Envelope:
+        """The answer of the tool ``name`` as a model is to read it."""
+        tool = self._by_name.get(name)
+        limit = LONGEST_TEXT if tool is None else tool.longest_text
+        return enveloped(response, chat_id=chat_id, longest_text=limit)
 
     async def dispatch(
         self,
@@ -218,11 +341,16 @@ class Toolset:
         )
         try:
             return await tool.call(context, args)
-        except Exception:
-            reference = secrets.token_hex(3)
-            keys = {"action": "tool_call", "tool": name, "reference": reference}
-            log.exception("internal error in a tool", extra=keys)
-            return ToolResponse.text_error(
-                f"internal error in {name} (reference {reference}); "
-                "a build that was started goes on, call wait_for_workspace"
-            )
+        except Exception as error:  # noqa: BLE001 - the last place that can keep its text from the model
+            return internal_error(name, error)
+
+
+def internal_error(tool: str, error: Exception) -> ToolResponse:
+    """The answer for an unexpected exception, which is logged and only referred to."""
+    reference = secrets.token_hex(3)
+    keys = {"action": "tool_call", "tool": tool, "reference": reference}
+    log.error("internal error in a tool", exc_info=error, extra=keys)
+    return ToolResponse.text_error(
+        f"internal error in {tool} (reference {reference}); "
+        "a build that was started goes on, call wait_for_workspace"
+    )

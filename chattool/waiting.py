@@ -59,7 +59,7 @@ async def wait_for_build(
             if build is not None:
                 if on_progress is not None and told != (told := _phase(build)):
                     await _tell(on_progress, build)
-                if _succeeded(build):
+                if has_succeeded(build):
                     return build
             left = deadline - clock.monotonic()
             if left <= timedelta():
@@ -79,8 +79,12 @@ async def _tell(on_progress: OnBuild, build: Build) -> None:
         log.exception("on_progress failed", extra={"action": "progress", "build_id": build.id})
 
 
-def _succeeded(build: Build) -> bool:
-    """Whether the build is done; raises when it ended otherwise."""
+def has_succeeded(build: Build) -> bool:
+    """Whether the build is done; it may still be going on.
+
+    Raises:
+        WorkspaceBuildError, WorkspaceBuildCanceled: it ended otherwise.
+    """
     try:
         status = build_state.job_status(build.job)
     except UnexpectedJobStatus as error:

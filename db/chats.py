@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, or_, select, tuple_, update
 
@@ -14,7 +16,6 @@ from db.tables import chat_tool_calls, chats
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
-    from uuid import UUID
 
     from db.ids import BuildId, ChatId, OrganizationId, UserId, WorkspaceId
     from db.statements import Row
@@ -157,6 +158,15 @@ def ensure(conn: Connection, owner_id: UserId, organization_id: OrganizationId, 
 def listed(conn: Connection, owner_id: UserId, *, limit: int, offset: int = 0) -> list[Chat]:
     """The chats of a user, the one that changed last first."""
     return conn.records(Chat, _OF_OWNER, owner=owner_id, most=limit, skipped=offset)
+
+
+def find(conn: Connection, owner_id: UserId, handle: str) -> Chat | None:
+    """The owner's chat that ``handle`` names, by id or else by key; nobody else's is found."""
+    with suppress(ValueError):
+        found = conn.record(Chat, _CHAT, chat=ids.ChatId(UUID(handle)))
+        if found is not None and found.owner_id == owner_id:
+            return found
+    return conn.record(Chat, _CHAT_BY_KEY, owner=owner_id, chat_key=handle)
 
 
 def bind(conn: Connection, chat_id: ChatId, workspace_id: WorkspaceId, build_id: BuildId | None) -> Chat:

@@ -16,9 +16,11 @@ WorkspaceId = NewType("WorkspaceId", UUID)
 BuildId = NewType("BuildId", UUID)
 JobId = NewType("JobId", UUID)
 DaemonId = NewType("DaemonId", UUID)
+ProvisionerKeyId = NewType("ProvisionerKeyId", UUID)
 ResourceId = NewType("ResourceId", UUID)
 AgentId = NewType("AgentId", UUID)
 ChatId = NewType("ChatId", UUID)
+AgentCallId = NewType("AgentCallId", UUID)
 TokenId = NewType("TokenId", UUID)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         JobId,
         OrganizationId,
         PresetId,
+        ProvisionerKeyId,
         ResourceId,
         TemplateId,
         TemplateVersionId,
@@ -150,6 +151,30 @@ class Daemon:
     tags: Mapping[str, str]
     created_at: datetime
     last_seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvisionerKey:
+    """What lets remote daemons work for an organization. The secret itself is not kept."""
+
+    id: ProvisionerKeyId
+    organization_id: OrganizationId
+    name: str
+    tags: Mapping[str, str]
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyHolder:
+    """Who calls with a key: one of its daemons, or one that has not registered yet."""
+
+    key_id: ProvisionerKeyId
+    organization_id: OrganizationId
+    key_tags: Mapping[str, str]
+    daemon_id: DaemonId | None
+    provisioners: Sequence[str] | None
+    daemon_tags: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, kw_only=True)

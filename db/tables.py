@@ -253,7 +253,32 @@ provisioner_daemons = Table(
     _json("tags", "{}"),
     _created(),
     _at("last_seen_at", nullable=False),
+    # Of a remote daemon. No foreign key: keys are revoked and never deleted.
+    Column("key_id", Id),
     UniqueConstraint("organization_id", "name"),
+)
+
+provisioner_keys = Table(
+    "provisioner_keys",
+    metadata,
+    _id(),
+    _ref("organization_id", "organizations"),
+    _name(),
+    _json("tags", "{}"),
+    Column("digest", Text, nullable=False),
+    _created(),
+    _at("revoked_at"),
+    UniqueConstraint("digest"),
+)
+_keys = provisioner_keys.c
+_is_valid = _keys.revoked_at.is_(None)
+Index(
+    "uq_provisioner_keys_name",
+    _keys.organization_id,
+    _keys.name,
+    unique=True,
+    sqlite_where=_is_valid,
+    postgresql_where=_is_valid,
 )
 
 templates = Table(
@@ -432,6 +457,26 @@ workspace_agent_logs = Table(
     _text("output"),
     Index("ix_workspace_agent_logs_agent_id_id", "agent_id", "id"),
     sqlite_autoincrement=True,
+)
+
+# Calls to agents on their way: whoever gets an answer removes the row. Text, since JSON columns of PostgreSQL
+# cannot hold every text of a file.
+workspace_agent_calls = Table(
+    "workspace_agent_calls",
+    metadata,
+    _id(),
+    _ref("agent_id", "workspace_agents", ondelete="CASCADE"),
+    Column("method", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    _created(),
+    _at("expires_at", nullable=False),
+    Column("taken_by", Id),
+    _at("taken_at"),
+    _at("withdrawn_at"),
+    _at("answered_at"),
+    Column("response", Text),
+    Index("ix_workspace_agent_calls_agent_id_created_at", "agent_id", "created_at"),
+    Index("ix_workspace_agent_calls_expires_at", "expires_at"),
 )
 
 workspace_charges = Table(

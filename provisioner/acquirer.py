@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, overload
 
 from db.clock import jittered
 from provisioner import queue, tags
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
-    from datetime import timedelta
 
     from db.clock import Clock
     from db.ids import OrganizationId
     from db.wakeups import Wakeups
     from provisioner.jobs import Claim
+
+    Asking = Callable[[], Awaitable[Claim | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,27 +60,50 @@ class Acquirer:
         self._clock = clock
         self._poll = poll
         self._places: list[_Place] = []
+        self._listening = ExitStack()
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Listen for posts."""
-        with self._wakeups.listening(queue.JOBS, self._posted):
-            yield
+    @overload
+    async def acquire(self, domain: Domain, claim: Asking) -> Claim: ...
 
-    async def acquire(self, domain: Domain, claim: Callable[[], Awaitable[Claim | None]]) -> Claim:
-        """The first job that ``claim`` finds; asks again on each wake-up and each poll."""
-        place = _Place(domain)
-        self._places.append(place)
-        try:
+    @overload
+    async def acquire(self, domain: Domain, claim: Asking, *, patience: timedelta) -> Claim | None: ...
+
+    async def acquire(
+        self, domain: Domain, claim: Asking, *, patience: timedelta | None = None
+    ) -> Claim | None:
+        """The first job that ``claim`` finds; asks again on each wake-up and each poll.
+
+        ``None`` when ``patience`` has passed without one.
+        """
+        began = self._clock.monotonic()
+        with self._place(domain) as place:
             while True:
                 place.woken.clear()
                 found = await claim()
                 if found is not None:
                     return found
-                await self._clock.wait(place.woken, jittered(self._poll))
+                pause = jittered(self._poll)
+                if patience is not None:
+                    left = patience - (self._clock.monotonic() - began)
+                    if left <= timedelta():
+                        return None
+                    pause = min(pause, left)
+                await self._clock.wait(place.woken, pause)
+
+    @contextmanager
+    def _place(self, domain: Domain) -> Iterator[_Place]:
+        """A place among those who are woken; posts are listened to while there is one."""
+        place = _Place(domain)
+        if not self._places:
+            self._listening.enter_context(self._wakeups.listening(queue.JOBS, self._posted))
+        self._places.append(place)
+        try:
+            yield place
         finally:
             self._places.remove(place)
             self._wake_next(domain)
+            if not self._places:
+                self._listening.close()
 
     def _wake_next(self, domain: Domain) -> None:
         self._wake(lambda place: place.domain == domain)

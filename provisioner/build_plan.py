@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from db.states import LogLevel
 from provisioner.protocol import Request
-from quota.ledger import MAX_CREDITS
+from quota.credits import MAX_CREDITS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provisioner.joblogs import LogBuffer
     from provisioner.jobs import BuildWork
+    from provisioner.log_buffer import LogBuffer
     from provisioner.protocol import PlanResult
     from quota import QuotaCommit
 

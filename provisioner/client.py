@@ -1,23 +1,17 @@
-"""The daemon's side of the queue: everything a daemon and its runners ask of the database."""
+"""What daemons and their runners ask of whoever has the queue: a database, or a server in front of one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-from db import templates
-from db.errors import StoreBusy
-from provisioner import commit, daemons, finish, joblogs, queue, work
-from quota import QuotaLockTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
-    from uuid import UUID
+    from datetime import timedelta
 
     from db.clock import Clock
-    from db.ids import DaemonId, FileId, JobId, OrganizationId
-    from db.transactions import Connection, Store
-    from db.wakeups import Subscription
+    from db.ids import FileId
     from provisioner.jobs import Beat, BuildWork, Claim, Fence, ImportWork, Line, Outcome
     from provisioner.settings import ProvisionerSettings
     from quota import QuotaCommit
@@ -61,100 +55,46 @@ class JobClient(Protocol):
         """End the job. Raises ``LeaseLost``."""
         ...
 
-    def cancels(self, job_id: JobId) -> AbstractContextManager[Subscription]:
-        """Wake-ups for a cancel of the job; hints only."""
+    def cancels(self, fence: Fence) -> AbstractContextManager[Hints]:
+        """Hints that the job may have been cancelled."""
         ...
 
 
-class StoreClient:
-    """A ``JobClient`` on the database itself, for daemons of the same trust as the server."""
+class Hints(Protocol):
+    """Wake-ups that may be lost or repeated."""
 
-    def __init__(self, store: Store, settings: ProvisionerSettings) -> None:
-        self.store = store
-        self.clock = store.clock
-        self.settings = settings
+    async def wait(self, timeout: timedelta | None) -> bool:
+        """Whether a hint came before ``timeout`` had passed."""
+        ...
 
-    async def register(
-        self,
-        organization_id: OrganizationId,
-        name: str,
-        version: str,
-        provisioners: Sequence[str],
-        daemon_tags: Mapping[str, str],
-    ) -> DaemonId:
-        """The id of the daemon of that name."""
-        return await self.store.write(
-            daemons.register,
-            organization_id=organization_id,
-            name=name,
-            version=version,
-            provisioners=provisioners,
-            daemon_tags=daemon_tags,
-        )
 
-    async def seen(self, daemon_id: DaemonId) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What a daemon says of itself."""
+
+    name: str
+    version: str
+    provisioners: frozenset[str]
+    tags: Mapping[str, str]
+
+
+class DaemonClient(Protocol):
+    """What one daemon asks for. Its runners go on with ``jobs``."""
+
+    @property
+    def jobs(self) -> JobClient: ...
+
+    async def register(self, offer: Offer) -> None:
+        """Make the daemon known under its name; comes before everything else."""
+        ...
+
+    async def seen(self) -> None:
         """Note that the daemon lives."""
-        await self.store.reserved.write(daemons.seen, daemon_id)
+        ...
 
-    async def claim(
-        self,
-        *,
-        worker_id: DaemonId,
-        organization_id: OrganizationId,
-        provisioners: Sequence[str],
-        daemon_tags: Mapping[str, str],
-        request_id: UUID,
-        repeated: bool,
-    ) -> Claim | None:
-        """The first job in line that the daemon may take."""
-        return await self.store.write(
-            queue.claim,
-            worker_id=worker_id,
-            organization_id=organization_id,
-            provisioners=provisioners,
-            daemon_tags=daemon_tags,
-            lease=self.settings.job_lease,
-            request_id=request_id,
-            repeated=repeated,
-        )
+    async def acquire(self) -> Claim:
+        """The next job for the daemon, however long that takes.
 
-    async def work(self, claim: Claim) -> BuildWork | ImportWork:
-        return await self.store.read(work.work, claim)
-
-    async def archive(self, file_id: FileId) -> bytes:
-        return await self.store.read(templates.file, file_id)
-
-    async def heartbeat(self, fence: Fence, state: bytes | None = None) -> Beat:
-        return await self.store.reserved.write(_heartbeat, fence, self.settings, state)
-
-    async def append_logs(self, fence: Fence, number: int, lines: Sequence[Line]) -> None:
-        await self.store.write(joblogs.append, fence, number, lines)
-
-    async def commit_quota(self, fence: Fence, number: int, build: BuildWork, cost: int) -> QuotaCommit:
-        timeout = self.settings.quota_lock_timeout
-        try:
-            return await self.store.limited(timeout).write(
-                commit.commit_quota, fence, number, build, cost, enforced=self.settings.quota_enforced
-            )
-        except StoreBusy as error:
-            raise QuotaLockTimeout(timeout) from error
-
-    async def begin_apply(self, fence: Fence, number: int, build: BuildWork, cost: int) -> None:
-        await self.store.write(commit.begin_apply, fence, number, build, cost)
-
-    async def release(self, fence: Fence) -> bool:
-        return await self.store.write(queue.release, fence)
-
-    async def finish(self, fence: Fence, number: int, outcome: Outcome, lines: Sequence[Line]) -> None:
-        end = finish.finish if outcome.imported is None else finish.finish_import
-        await self.store.write(end, fence, number, outcome, lines)
-
-    def cancels(self, job_id: JobId) -> AbstractContextManager[Subscription]:
-        return self.store.wakeups.subscribe(queue.cancel_topic(job_id))
-
-
-def _heartbeat(conn: Connection, fence: Fence, settings: ProvisionerSettings, state: bytes | None) -> Beat:
-    beat = queue.heartbeat(conn, fence, lease=settings.job_lease)
-    if state is not None:
-        queue.store_checkpoint(conn, fence.job_id, state)
-    return beat
+        When the call is cancelled, a job that was claimed meanwhile is handed back.
+        """
+        ...

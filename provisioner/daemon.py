@@ -8,9 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from db.errors import StoreBusy, StoreUnavailable
-from db.ids import new_id
 from provisioner import tags
-from provisioner.acquirer import Acquirer, Domain
+from provisioner.client import Offer
 from provisioner.runner import Runner
 from provisioner.sources import Sources
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
-    from db.ids import DaemonId, OrganizationId
-    from provisioner.client import StoreClient
+    from provisioner.client import DaemonClient
     from provisioner.jobs import Claim
     from provisioner.protocol import Provisioner
 
@@ -34,27 +32,23 @@ class Daemon:
 
     def __init__(
         self,
-        client: StoreClient,
+        client: DaemonClient,
         provisioners: Iterable[Provisioner],
         *,
-        organization_id: OrganizationId,
         name: str,
         version: str,
         daemon_tags: Mapping[str, str] = tags.UNTAGGED,
-        acquirer: Acquirer | None = None,
     ) -> None:
         self._client = client
-        self._clock = client.clock
-        self._settings = client.settings
+        self._clock = client.jobs.clock
+        self._settings = client.jobs.settings
         self._provisioners = {provisioner.type: provisioner for provisioner in provisioners}
-        self._domain = Domain(
-            organization_id=organization_id,
+        self._offer = Offer(
+            name=name,
+            version=version,
             provisioners=frozenset(kind.value for kind in self._provisioners),
             tags=daemon_tags,
         )
-        self._name = name
-        self._version = version
-        self._acquirer = acquirer
         self._sources = Sources()
         self._runners: dict[Runner, asyncio.Task[None]] = {}
         self._slot_freed = asyncio.Event()
@@ -79,16 +73,11 @@ class Daemon:
 
     async def run(self) -> None:
         """Register, then work until told to end."""
-        daemon_id = await self._client.register(
-            self._domain.organization_id,
-            self._name,
-            self._version,
-            sorted(self._domain.provisioners),
-            self._domain.tags,
-        )
+        if not await self._registered():
+            return
         tasks = [
-            asyncio.create_task(self._refresh(daemon_id), name="chattool-daemon-refresh"),
-            asyncio.create_task(self._work(daemon_id), name="chattool-daemon-acquire"),
+            asyncio.create_task(self._refresh(), name="chattool-daemon-refresh"),
+            asyncio.create_task(self._acquire(), name="chattool-daemon-acquire"),
         ]
         try:
             self.ready.set()
@@ -100,6 +89,20 @@ class Daemon:
                     task.result()  # a mistake of ours ends the daemon, loudly
         finally:
             await self._end(tasks)
+
+    async def _registered(self) -> bool:
+        """Whether the daemon could register before it was told to end."""
+        registration = asyncio.ensure_future(self._client.register(self._offer))
+        ended = asyncio.ensure_future(self._ending.wait())
+        try:
+            await asyncio.wait({registration, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if registration.done():
+                registration.result()
+            return not self._ending.is_set()
+        finally:
+            for task in (registration, ended):
+                task.cancel()
+            await asyncio.gather(registration, ended, return_exceptions=True)
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         tasks[1].cancel()
@@ -126,28 +129,18 @@ class Daemon:
                 return False
         return True
 
-    async def _refresh(self, daemon_id: DaemonId) -> None:
+    async def _refresh(self) -> None:
         while True:
             await self._clock.sleep(self._settings.daemon_refresh)
             with suppress(StoreBusy, StoreUnavailable):
-                await self._client.seen(daemon_id)
+                await self._client.seen()
 
-    async def _work(self, daemon_id: DaemonId) -> None:
-        if self._acquirer is not None:
-            await self._acquire(daemon_id, self._acquirer)
-            return
-        acquirer = Acquirer(self._client.store.wakeups, self._clock, self._settings.acquire_poll)
-        with acquirer.open():
-            await self._acquire(daemon_id, acquirer)
-
-    async def _acquire(self, daemon_id: DaemonId, acquirer: Acquirer) -> None:
+    async def _acquire(self) -> None:
         while True:
             while len(self._runners) >= self._settings.daemon_slots:
                 self._slot_freed.clear()
                 await self._clock.wait(self._slot_freed, None)
-            asking = _Asking(self._client, daemon_id, self._domain)
-            claim = await acquirer.acquire(self._domain, asking)
-            self._start(claim)
+            self._start(await self._client.acquire())
 
     def _start(self, claim: Claim) -> None:
         log.info(
@@ -159,7 +152,7 @@ class Daemon:
                 "daemon_id": str(claim.fence.worker_id),
             },
         )
-        runner = Runner(self._client, claim, self._provisioners, self._sources)
+        runner = Runner(self._client.jobs, claim, self._provisioners, self._sources)
         task = asyncio.create_task(runner.run(), name=f"chattool-job-{claim.fence.job_id}")
         self._runners[runner] = task
         task.add_done_callback(lambda done: self._ended(runner, done))
@@ -169,49 +162,3 @@ class Daemon:
         self._slot_freed.set()
         if not task.cancelled() and task.exception() is not None:
             log.error("a runner failed", exc_info=task.exception(), extra={"action": "run"})
-
-
-class _Asking:
-    """One request for a job; asked again with the same id when the answer was lost."""
-
-    def __init__(self, client: StoreClient, daemon_id: DaemonId, domain: Domain) -> None:
-        self._client = client
-        self._daemon_id = daemon_id
-        self._domain = domain
-        self._request_id = new_id()
-        self._unanswered = False
-
-    async def __call__(self) -> Claim | None:
-        pause, longest = self._client.settings.retry_backoff
-        while True:
-            try:
-                claim = await self._claim()
-            except (StoreBusy, StoreUnavailable) as error:
-                log.warning("could not ask for work: %s", error, extra={"action": "claim"})
-                self._unanswered = True
-                await self._client.clock.sleep(pause)
-                pause = min(pause * 2, longest)
-            else:
-                self._unanswered = False
-                return claim
-
-    async def _claim(self) -> Claim | None:
-        call = asyncio.ensure_future(
-            self._client.claim(
-                worker_id=self._daemon_id,
-                organization_id=self._domain.organization_id,
-                provisioners=sorted(self._domain.provisioners),
-                daemon_tags=self._domain.tags,
-                request_id=self._request_id,
-                repeated=self._unanswered,
-            )
-        )
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            # The daemon ends, but the job may be ours already: the next daemon shall not wait for the reaper.
-            with suppress(StoreBusy, StoreUnavailable):
-                claim = await call
-                if claim is not None:
-                    await self._client.release(claim.fence)
-            raise

@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import ids
 from db.conditions import among
+from db.errors import RequestError
 from db.records import Daemon
 from db.states import JobStatus
-from db.tables import provisioner_daemons, provisioner_jobs
+from db.tables import provisioner_daemons, provisioner_jobs, provisioner_keys
 from provisioner import queue, tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from db.ids import DaemonId, JobId, OrganizationId
+    from db.ids import DaemonId, JobId, OrganizationId, ProvisionerKeyId
     from db.records import Job
     from db.statements import Row
     from db.transactions import Connection
@@ -29,29 +30,32 @@ _DAEMONS = _ALL.where(provisioner_daemons.c.organization_id == bindparam("organi
     provisioner_daemons.c.name
 )
 _DAEMONS_AMONG = _ALL.where(among(provisioner_daemons.c.organization_id, "organizations"))
-_REGISTER = (
-    insert(provisioner_daemons)
-    .values(
-        {
-            c: bindparam(c)
-            for c in (
-                "id",
-                "organization_id",
-                "name",
-                "version",
-                "provisioners",
-                "tags",
-                "created_at",
-                "last_seen_at",
-            )
-        }
-    )
-    .on_conflict_do_update(
-        index_elements=["organization_id", "name"],
-        set_={c: bindparam(c) for c in ("version", "provisioners", "tags", "last_seen_at")},
-    )
-    .returning(provisioner_daemons.c.id)
+_COLUMNS = (
+    "id",
+    "organization_id",
+    "name",
+    "version",
+    "provisioners",
+    "tags",
+    "created_at",
+    "last_seen_at",
+    "key_id",
 )
+_INSERT = insert(provisioner_daemons).values({name: bindparam(name) for name in _COLUMNS})
+_KEY_IS_VALID = exists().where(
+    provisioner_keys.c.id == provisioner_daemons.c.key_id, provisioner_keys.c.revoked_at.is_(None)
+)
+# A name belongs to its key while that is valid, since with the name goes the hold on the daemon's jobs.
+_MAY_TAKE_NAME = or_(
+    _INSERT.excluded.key_id.is_(None),
+    _INSERT.excluded.key_id == provisioner_daemons.c.key_id,
+    and_(provisioner_daemons.c.key_id.is_not(None), ~_KEY_IS_VALID),
+)
+_REGISTER = _INSERT.on_conflict_do_update(
+    index_elements=["organization_id", "name"],
+    set_={name: bindparam(name) for name in ("version", "provisioners", "tags", "last_seen_at", "key_id")},
+    where=_MAY_TAKE_NAME,
+).returning(provisioner_daemons.c.id)
 _SEEN = (
     update(provisioner_daemons)
     .where(provisioner_daemons.c.id == bindparam("daemon"))
@@ -90,21 +94,30 @@ def register(
     version: str,
     provisioners: Sequence[str],
     daemon_tags: Mapping[str, str],
+    key_id: ProvisionerKeyId | None = None,
 ) -> DaemonId:
-    """The id of the daemon of that name, which is online from now on."""
-    return ids.DaemonId(
-        conn.scalar(
-            _REGISTER,
-            id=ids.new_id(),
-            organization_id=organization_id,
-            name=name,
-            version=version,
-            provisioners=list(provisioners),
-            tags=dict(daemon_tags),
-            created_at=conn.now,
-            last_seen_at=conn.now,
-        )
+    """The id of the daemon of that name, which is online from now on. ``key_id`` is that of a remote one.
+
+    Raises:
+        RequestError: 409, the name belongs to a daemon of another key, or of none.
+    """
+    daemon_id = conn.scalar(
+        _REGISTER,
+        id=ids.new_id(),
+        organization_id=organization_id,
+        name=name,
+        version=version,
+        provisioners=list(provisioners),
+        tags=dict(daemon_tags),
+        created_at=conn.now,
+        last_seen_at=conn.now,
+        key_id=key_id,
     )
+    if daemon_id is None:
+        raise RequestError(
+            409, f"the daemon {name!r} has another key: choose another name, or revoke that key first"
+        )
+    return ids.DaemonId(daemon_id)
 
 
 def seen(conn: Connection, daemon_id: DaemonId) -> None:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from db.errors import ChattoolError
+from db.errors import ChattoolError, LeaseLost, StoreUnavailable
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+
+class ServerUnavailable(StoreUnavailable):
+    """The server did not answer a remote daemon, or not now. What the call did is unknown."""
+
+    code = "SERVER_UNAVAILABLE"
+
+
+class DaemonRefused(LeaseLost):
+    """The server takes no calls from this daemon, so nothing that it holds is its own any more."""
+
+    code = "DAEMON_REFUSED"
+    default_message = "the server refuses this daemon"
 
 
 class ProvisionerError(ChattoolError):

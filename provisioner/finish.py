@@ -13,7 +13,7 @@ from db.tables import provisioner_jobs, workspace_builds
 from db.tables import templates as template_table
 from db.tables import workspaces as workspace_table
 from db.transactions import Writes, single_write
-from provisioner import build_end, imports, joblogs, queue
+from provisioner import build_end, imports, joblogs, log_buffer, queue
 from provisioner.jobs import Fence, Line
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def fence_of(conn: Connection, job_id: JobId) -> Fence:
 def _error_text(outcome: Outcome) -> str | None:
     if outcome.status is JobStatus.FAILED:
         # An empty text would read as a success.
-        return joblogs.bounded(outcome.error) or "build failed"
+        return log_buffer.bounded(outcome.error) or "build failed"
     return None
 
 

@@ -6,14 +6,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from db.errors import LeaseLost, StoreError
+from db.errors import ChattoolError, LeaseLost
 from provisioner import failures
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from provisioner.client import JobClient
-    from provisioner.jobs import Fence
+    from provisioner.jobs import Claim
 
 log = logging.getLogger(__name__)
 
@@ -56,20 +56,21 @@ class Heartbeat:
     and killed at five sixths of it, so that it is dead before the lease ends.
     """
 
-    def __init__(self, client: JobClient, fence: Fence, signals: Signals) -> None:
+    def __init__(self, client: JobClient, claim: Claim, signals: Signals) -> None:
         self._client = client
         self._clock = client.clock
         self._settings = client.settings
-        self._fence = fence
+        self._fence = claim.fence
         self._signals = signals
-        self._renewed_at = self._clock.monotonic()
+        self._renewed_at = self._clock.monotonic() - claim.age
+        self._lease = self._settings.job_lease
         self._interrupted_at: timedelta | None = None
 
     async def run(self) -> None:
         """Beat until cancelled or the lease is lost."""
         watch = asyncio.create_task(self._watch(), name="chattool-lease-watch")
         try:
-            with self._client.cancels(self._fence.job_id) as cancels:
+            with self._client.cancels(self._fence) as cancels:
                 while not self._signals.lost:
                     # A wake-up may be a cancel, and the beat brings it.
                     await cancels.wait(self._settings.heartbeat_interval)
@@ -83,7 +84,7 @@ class Heartbeat:
             beat = await self._client.heartbeat(self._fence)
         except LeaseLost:
             self._signals.lose()
-        except StoreError as error:
+        except ChattoolError as error:
             log.warning(
                 "could not renew the lease: %s",
                 error,
@@ -95,14 +96,14 @@ class Heartbeat:
             )
             await self._clock.sleep(self._settings.retry_backoff[0])
         else:
-            self._renewed_at = started
+            self._renewed_at, self._lease = started, beat.lease
             if beat.canceled:
                 self._signals.cancel()
 
     async def _watch(self) -> None:
         """Hold the runner to the lease and to the patience for an interrupt, whatever the beats do."""
-        lease = self._settings.job_lease
         while True:
+            lease = self._lease
             now = self._clock.monotonic()
             silent = now - self._renewed_at
             if silent >= lease * 5 / 6:

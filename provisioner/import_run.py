@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from pathlib import Path
 
-    from provisioner.joblogs import LogBuffer
     from provisioner.jobs import ImportWork
+    from provisioner.log_buffer import LogBuffer
     from provisioner.protocol import PlanResult, Provisioner
 
 T = TypeVar("T")

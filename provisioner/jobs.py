@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
-
-    from db.ids import (
-        BuildId,
-        DaemonId,
-        FileId,
-        JobId,
-        OrganizationId,
-        TemplateId,
-        TemplateVersionId,
-        UserId,
-    )
-    from db.states import JobErrorCode, JobStatus, JobType, LogLevel, LogSource, ProvisionerType, Transition
-    from provisioner.protocol import ParseResult, PlanResult, Resource, WorkspaceMetadata
+from db.ids import (
+    BuildId,
+    DaemonId,
+    FileId,
+    JobId,
+    OrganizationId,
+    TemplateId,
+    TemplateVersionId,
+    UserId,
+)
+from db.states import JobErrorCode, JobStatus, JobType, LogLevel, LogSource, ProvisionerType, Transition
+from provisioner.protocol import ParseResult, PlanResult, Resource, WorkspaceMetadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +38,8 @@ class Claim:
     provisioner: ProvisionerType
     organization_id: OrganizationId
     file_id: FileId
+    age: timedelta = timedelta()
+    """How long ago, at most, the lease began; a claim that came a long way is older than it looks."""
 
 
 @dataclass(frozen=True, kw_only=True)

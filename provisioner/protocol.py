@@ -6,18 +6,17 @@ it never sees the database or a secret of the server.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from db.ids import BuildId, TemplateId, TemplateVersionId, UserId, WorkspaceId
 from db.states import LogLevel, ProvisionerType, Transition
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
     from pathlib import Path
-
-    from db.ids import BuildId, TemplateId, TemplateVersionId, UserId, WorkspaceId
 
 
 class LogSink(Protocol):

@@ -19,7 +19,7 @@ from db.errors import JobCanceled, LeaseLost
 from db.states import JobType, ProvisionerType
 from db.tables import provisioner_jobs, workspace_builds
 from db.transactions import single_write
-from provisioner import tags
+from provisioner import tag_match, tags
 from provisioner.jobs import Beat, Claim, Fence
 
 if TYPE_CHECKING:
@@ -101,10 +101,16 @@ INSERT_JOB = insert(provisioner_jobs).values(
     turn=_turn(),
 )
 _CLAIMED = (_jobs.id, _jobs.attempt, _jobs.type, _jobs.provisioner, _jobs.organization_id, _jobs.file_id)
-_CLAIMED_BEFORE = select(*_CLAIMED).where(
-    _jobs.worker_id == bindparam("worker"),
-    _jobs.request_id == bindparam("request"),
-    _jobs.completed_at.is_(None),
+_BY_REQUEST = and_(RUNNING, _jobs.worker_id == bindparam("worker"), _jobs.request_id == bindparam("request"))
+_CLAIMED_BEFORE = (
+    update(provisioner_jobs)
+    .where(_BY_REQUEST)
+    .values(lease_until=bindparam("until"), updated_at=bindparam("now"))
+    .returning(*_CLAIMED)
+)
+_ATTEMPT_BY_REQUEST = select(_jobs.id, _jobs.attempt).where(_BY_REQUEST)
+_HELD_FILE = select(_jobs.id).where(
+    RUNNING, _jobs.worker_id == bindparam("worker"), _jobs.file_id == bindparam("file")
 )
 
 
@@ -117,7 +123,7 @@ def _claim(provisioners: tuple[str, ...]) -> Update:
             PENDING,
             _jobs.organization_id == bindparam("organization"),
             _jobs.provisioner.in_([literal(name) for name in provisioners]),
-            tags.MATCHES,
+            tag_match.MATCHES,
         )
         .order_by(*CLAIM_ORDER)
         .limit(1)
@@ -257,12 +263,14 @@ def claim(
     """Take the first job in line that this daemon may take; ``None`` when there is none.
 
     ``repeated`` says that an earlier call with the same ``request_id`` got no answer; a job claimed by it
-    is answered again. After a crash at any line the job is either still in line, or held with a lease that
-    runs out.
+    is answered again, its lease renewed. After a crash at any line the job is either still in line, or held
+    with a lease that runs out.
     """
     row = None
     if repeated:
-        row = conn.first(_CLAIMED_BEFORE, worker=worker_id, request=request_id)
+        row = conn.first(
+            _CLAIMED_BEFORE, worker=worker_id, request=request_id, now=conn.now, until=conn.now + lease
+        )
     if row is None:
         row = conn.first(
             _claim(tuple(sorted(provisioners))),
@@ -282,6 +290,30 @@ def claim(
         provisioner=ProvisionerType(row.provisioner),
         organization_id=row.organization_id,
         file_id=row.file_id,
+    )
+
+
+def withdraw(conn: Connection, worker_id: DaemonId, request_id: UUID) -> bool:
+    """Hand back what was claimed by a request whose answer nobody waits for; false when nothing was."""
+    row = conn.first(_ATTEMPT_BY_REQUEST, worker=worker_id, request=request_id)
+    if row is None:
+        return False
+    return release(conn, Fence(job_id=row.id, attempt=row.attempt, worker_id=worker_id))
+
+
+def holds_file(conn: Connection, worker_id: DaemonId, file_id: FileId) -> bool:
+    """Whether the daemon runs a job that needs this file."""
+    return conn.first(_HELD_FILE, worker=worker_id, file=file_id) is not None
+
+
+def is_canceled(conn: Connection, fence: Fence) -> bool:
+    """Whether the job is to be cancelled, or is no longer the runner's."""
+    row = conn.first(_FENCED_ROW, job=fence.job_id)
+    return (
+        row is None
+        or row.canceled_at is not None
+        or row.completed_at is not None
+        or (row.attempt, row.worker_id) != (fence.attempt, fence.worker_id)
     )
 
 

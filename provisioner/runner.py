@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreError, StoreUnavailable
+from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobErrorCode, JobStatus, LogLevel, Transition
 from provisioner import build_plan, failures
 from provisioner.heartbeat import Heartbeat, Signals
 from provisioner.import_run import run_import
-from provisioner.joblogs import LogBuffer
 from provisioner.jobs import BuildWork, Outcome
+from provisioner.log_buffer import LogBuffer
 from provisioner.scratch import scratch_folder
 from quota import QuotaLockTimeout
 
@@ -95,7 +95,7 @@ class Runner:
 
     @asynccontextmanager
     async def _kept_alive(self) -> AsyncIterator[None]:
-        heartbeat = Heartbeat(self._client, self._claim.fence, self._signals)
+        heartbeat = Heartbeat(self._client, self._claim, self._signals)
         tasks = [asyncio.create_task(heartbeat.run()), asyncio.create_task(self._ship_logs())]
         try:
             yield
@@ -240,7 +240,7 @@ class Runner:
             await self._client.heartbeat(self._claim.fence, state)
         except LeaseLost:
             self._signals.lose()
-        except StoreError as error:
+        except ChattoolError as error:
             log.warning("could not keep a checkpoint: %s", error, extra=self._keys("checkpoint"))
 
     def _with_state(self, outcome: Outcome | None) -> Outcome | None:
@@ -296,9 +296,9 @@ class Runner:
             await self._finish(Outcome(status=JobStatus.CANCELED))
 
     async def _finish(self, outcome: Outcome) -> None:
-        lines = self.logs.drain()
         fence = self._claim.fence
         try:
+            lines = await self.logs.rest()
             await self._numbered(lambda number: self._client.finish(fence, number, outcome, lines))
         except (LeaseLost, StoreBusy, StoreUnavailable):
             raise

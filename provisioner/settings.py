@@ -30,6 +30,10 @@ class ProvisionerSettings:
     daemon_offline: timedelta = timedelta(seconds=90)
     daemon_slots: int = 3
     drain_limit: timedelta = timedelta(minutes=30)
+    acquire_wait: timedelta = timedelta(seconds=30)
+    """How long a server may hold a remote daemon's request for a job; proxies must be as patient."""
+    daemon_call_timeout: timedelta = timedelta(seconds=10)
+    reconnect_backoff: tuple[timedelta, timedelta] = (timedelta(milliseconds=50), timedelta(seconds=10))
     terraform_program: str = ""
     """Name or path; empty: what ``CHATTOOL_TERRAFORM`` names, else ``tofu``, ``terraform`` or the library."""
     plugin_cache_age: timedelta = timedelta(days=30)

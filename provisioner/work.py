@@ -80,10 +80,15 @@ def work(conn: Connection, claim: Claim) -> BuildWork | ImportWork:
         NotFound: a row it depends on is gone; the text says which.
     """
     job_id = claim.fence.job_id
-    return _build_work(conn, job_id) if claim.type is JobType.WORKSPACE_BUILD else _import_work(conn, job_id)
+    return build_work(conn, job_id) if claim.type is JobType.WORKSPACE_BUILD else _import_work(conn, job_id)
 
 
-def _build_work(conn: Connection, job_id: JobId) -> BuildWork:
+def build_work(conn: Connection, job_id: JobId) -> BuildWork:
+    """What the build of that job needs.
+
+    Raises:
+        NotFound: a row it depends on is gone; the text says which.
+    """
     row = conn.first(_BUILD, job=job_id)
     if row is None:
         message = "get workspace: the build, or what it belongs to, is gone"

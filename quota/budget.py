@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, bindparam, case, cast, func, select
 
 from db.tables import group_members, groups, organization_members, workspace_charges, workspaces
+from quota.credits import NOT_ENFORCED
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect
 
     from db.ids import OrganizationId, UserId
     from db.transactions import Connection
-
-#: The budget where no quota is enforced.
-NOT_ENFORCED = -1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ Commits of one user in one organization take turns on that pair's row of ``quota
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, literal, select, update
@@ -17,26 +16,12 @@ from sqlalchemy.dialects.postgresql import insert
 from db.states import JobStatus, Transition
 from db.tables import quota_accounts, workspace_builds, workspace_charges, workspaces
 from db.transactions import Writes
-from quota.budget import NOT_ENFORCED, budget_of, charge, consumed_by
+from quota.budget import budget_of, charge, consumed_by
+from quota.credits import NOT_ENFORCED, QuotaCommit
 
 if TYPE_CHECKING:
     from db.ids import BuildId, WorkspaceId
     from db.transactions import Connection
-
-#: The largest cost that the database can hold.
-MAX_CREDITS = 2**63 - 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuotaCommit:
-    """What ``commit_quota`` decided."""
-
-    ok: bool
-    credits_consumed: int
-    """With ``ok`` the sum that counts from now on; otherwise the sum before this build."""
-    budget: int
-    """-1 when no quota is enforced."""
-
 
 # PostgreSQL's insert renders on SQLite too. SQLite needs no lock, since its writers queue anyway; the row is
 # the same on both, so that the code is.

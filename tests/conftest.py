@@ -1,5 +1,6 @@
 """What all tests share: a private PostgreSQL, a state directory, the list of suites run."""
 
+import json
 import os
 import signal
 from collections import Counter
@@ -25,6 +26,10 @@ class XdistNode(Protocol):
 
     config: pytest.Config
     workerinput: dict[str, Any]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,6 +72,38 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{suite}: {ran or 'no tests'}")
     if note := terminalreporter.config.stash[SHARED_POSTGRES].summary():
         terminalreporter.line(note)
+
+
+class Golden:
+    """Compares documents with files in ``tests/golden``, or with ``--update-golden`` writes them."""
+
+    def __init__(self, *, update: bool) -> None:
+        self._update = update
+
+    def check(self, name: str, document: object) -> None:
+        path = Path(__file__).parent / "golden" / name
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        if self._update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text, f"{name} differs; see pytest --update-golden"
+
+    def check_section(self, page: Path, title: str, text: str) -> None:
+        """Compare ``text`` with a section of a page, or write it there."""
+        before, heading, rest = page.read_text(encoding="utf-8").partition(f"\n## {title}\n")
+        assert heading, f"{page.name} has no section {title!r}"
+        intro, fence, after = rest.partition("```text\n")
+        shown, closing, others = after.partition("\n```\n")
+        if self._update:
+            page.write_text(f"{before}{heading}{intro}{text}\n{others}", encoding="utf-8")
+            return
+        assert fence + shown + closing.rstrip() == text, f"{page.name} differs; see pytest --update-golden"
+
+
+@pytest.fixture
+def golden(pytestconfig: pytest.Config) -> Golden:
+    """What models are shown, kept in files so that no change of it goes unseen."""
+    return Golden(update=pytestconfig.getoption("--update-golden"))
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from db.ids import DaemonId, JobId, OrganizationId, new_id
 from db.states import JobErrorCode, JobStatus, LogLevel, LogSource
-from provisioner.client import StoreClient
 from provisioner.jobs import Beat, BuildWork, Claim, Line, Outcome
+from provisioner.store_client import StoreClient
 from provisioner.tags import UNTAGGED
 from quota import QuotaCommit
 

@@ -13,10 +13,10 @@ from db.states import JobStatus, ProvisionerType, Transition
 from db.transactions import Store
 from provisioner import builds, cancel, imports, reaper, tags
 from provisioner.builds import BuildRequest, Initiator, WorkspaceRequest
-from provisioner.client import StoreClient
 from provisioner.jobs import Imported
 from provisioner.protocol import Parameter, ParseResult, PlanResult, Preset
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreClient
 from quota import WorkspaceQuota, workspace_quota
 from quota.check import Drift, drifts
 from tests.played_daemon import PlayedDaemon, PlayedRun

@@ -1,6 +1,8 @@
 """What the README shows is what happens: its Python and its commands are run, their output compared."""
 
+import ast
 import itertools
+import json
 import re
 import shlex
 import subprocess
@@ -29,7 +31,7 @@ def blocks(language: str) -> list[str]:
 def normalized(text: str) -> str:
     """The text without what differs from run to run: ids, paths, times, process ids, blanks that align."""
     text = re.sub(r"/\S+/workspaces/", "PATH/workspaces/", text)
-    text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}\b", "ID", text)
+    text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bp?[0-9a-f]{8}\b", "ID", text)
     text = re.sub(r"\bscratch-[0-9a-f]{4}\b", "scratch-NAME", text)
     text = re.sub(r"\b\d+\.\d+ s\b", "TIME", text)
     text = re.sub(r"(processes +).*", r"\1PROCESSES", text)
@@ -92,6 +94,17 @@ def test_the_example_of_a_template_is_one(tmp_path: Path) -> None:
     (tmp_path / "template.toml").write_text(source, encoding="utf-8")
 
     assert read_template(tmp_path).name == tomllib.loads(source)["name"]
+
+
+def test_the_json_for_hosts_is_json_that_starts_the_server() -> None:
+    (source,) = blocks("json")
+
+    assert json.loads(source)["mcpServers"]["chattool"] == {"command": "chattool", "args": ["mcp"]}
+
+
+@pytest.mark.parametrize("source", blocks("py"))
+def test_the_python_for_frameworks_is_python(source: str) -> None:
+    compile(source, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def test_the_shell_commands_are_known() -> None:

@@ -8,13 +8,17 @@ import logging
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chattool.agent.descendants import adopt_orphans, collect_orphans, end_descendants
+from chattool.agent.calls import Calls
+from chattool.agent.commands import Commands
+from chattool.agent.descendants import Children, adopt_orphans, end_descendants
+from chattool.agent.methods import Methods
 from chattool.agent.script_output import ScriptOutput
 from chattool.agent.server import CallRefused, Server, ServerAway, TokenRefused
-from chattool.agent.settings import AgentMisconfigured, AgentSettings, settings_from
+from chattool.agent.settings import AgentMisconfigured, AgentSettings, hide_token, settings_from
 from chattool.agent.startup_script import run_script
 from db.clock import SystemClock
 from db.states import AgentLifecycle
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_INTERVAL = timedelta(seconds=10)
 _LAST_WORDS_LIMIT_SECONDS = 2
+_THREADS = 64
 
 _logger = logging.getLogger(__name__)
 
@@ -36,6 +41,7 @@ def run_agent() -> int:
     except AgentMisconfigured as error:
         sys.stderr.write(f"chattool agent: {error}\n")
         return 2
+    hide_token(settings)
     with contextlib.suppress(PermissionError):  # it leads a session already
         os.setsid()
     adopt_orphans()
@@ -51,11 +57,14 @@ class Agent:
         self._closing = asyncio.Event()
         self._server = Server(settings, clock, self._closing)
         self._output = ScriptOutput(self._server, clock)
-        self._script_ended = False
+        self._children = Children()
+        methods = Methods(settings.directory, Commands(self._children, clock), clock)
+        self._calls = Calls(self._server, methods, clock)
 
     async def run(self) -> int:
         """The exit code: 0 when told to end, 1 when the server does not know the agent."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(max_workers=_THREADS))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._closing.set)
         tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._closing.wait())]
@@ -77,6 +86,7 @@ class Agent:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send_heartbeats())
                 group.create_task(self._output.send())
+                group.create_task(self._calls.answer(group))
                 group.create_task(self._start(str(manifest.get("startup_script") or "")))
         except ExceptionGroup as group_error:
             raise group_error.exceptions[0] from group_error
@@ -84,8 +94,7 @@ class Agent:
     async def _send_heartbeats(self) -> None:
         while True:
             await self._server.deliver("POST", "heartbeat")
-            if self._script_ended:
-                collect_orphans()
+            self._children.collect_orphans()
             await self._clock.wait(self._closing, HEARTBEAT_INTERVAL)
 
     async def _start(self, script: str) -> None:
@@ -93,14 +102,13 @@ class Agent:
         state = AgentLifecycle.READY
         if script.strip():
             try:
-                code = await run_script(script, self._settings.directory, self._output)
+                code = await run_script(script, self._settings.directory, self._output, self._children)
             except OSError as error:
                 _logger.error("the start-up script did not start: %s", error)  # noqa: TRY400 - no traceback
                 code = 1
             _logger.info("the start-up script ended with code %d", code)
             if code != 0:
                 state = AgentLifecycle.START_ERROR
-        self._script_ended = True
         await self._output.flush()  # who sees the agent ready finds what its script said
         await self._report(state)
 

@@ -7,8 +7,10 @@ would take longer than everything else that it does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
+import socket
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ from db.errors import ChattoolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
     from chattool.agent.settings import AgentSettings
     from db.clock import Clock
@@ -65,9 +68,14 @@ class Server:
         self._longest_pause = _LONGEST_PAUSE_ON_THIS_MACHINE if on_this_machine else _LONGEST_PAUSE
 
     async def deliver(
-        self, method: str, path: str, body: Mapping[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        wait: timedelta = timedelta(),
     ) -> Mapping[str, object]:
-        """The answer, however long the server is away.
+        """The answer, however long the server is away. It may ``wait`` before it answers.
 
         Raises:
             TokenRefused: the server does not know this agent, or no longer.
@@ -78,7 +86,7 @@ class Server:
         pause = _FIRST_PAUSE
         while True:
             try:
-                answer = await self.call(method, path, body)
+                answer = await self.call(method, path, body, wait=wait)
             except ServerAway:
                 if self._closing.is_set():
                     raise
@@ -92,23 +100,56 @@ class Server:
             pause = min(pause * 2, self._longest_pause)
 
     async def call(
-        self, method: str, path: str, body: Mapping[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        wait: timedelta = timedelta(),
     ) -> Mapping[str, object]:
-        """The answer to one call, which is made once.
+        """The answer to one call, which is made once. The server may ``wait`` before it answers.
 
         Raises:
             TokenRefused: the server does not know this agent.
             CallRefused: it will never take this call.
             ServerAway: it did not answer.
         """
-        return await asyncio.to_thread(self._call, method, path, body)
+        attempt = _Attempt(self._settings, method, path, body, wait)
+        try:
+            return await asyncio.to_thread(attempt.make)
+        except asyncio.CancelledError:
+            attempt.abort()  # a thread that waits for the server would keep the agent from ending
+            raise
 
-    def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> Mapping[str, object]:
+
+class _Attempt:
+    """One call, made in a thread and given up from another."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        wait: timedelta,
+    ) -> None:
+        self._settings = settings
+        self._request = (method, path, body)
+        self._wait = wait
+        self._socket: socket.socket | None = None
+        self._aborted = False
+
+    def make(self) -> Mapping[str, object]:
+        method, path, body = self._request
         connection: http.client.HTTPConnection | None = None
         try:
             url = urlsplit(self._settings.current_url())
-            factory = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-            connection = factory(url.hostname or "", url.port, timeout=CALL_TIMEOUT.total_seconds())
+            connection = self._connection(url)
+            connection.connect()
+            connection.sock.settimeout((CALL_TIMEOUT + self._wait).total_seconds())
+            self._socket = connection.sock
+            if self._aborted:
+                raise ServerAway("given up")
             connection.request(
                 method,
                 f"{url.path.rstrip('/')}/api/v2/workspaceagents/me/{path}",
@@ -126,6 +167,21 @@ class Server:
         finally:
             if connection is not None:
                 connection.close()
+
+    def abort(self) -> None:
+        self._aborted = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _connection(self, url: SplitResult) -> http.client.HTTPConnection:
+        host, seconds = url.hostname or "", CALL_TIMEOUT.total_seconds()
+        if url.scheme != "https":
+            return http.client.HTTPConnection(host, url.port, timeout=seconds)
+        import ssl  # noqa: PLC0415 - slow to import, and most agents report to this machine
+
+        context = ssl.create_default_context(cafile=self._settings.ca_file)
+        return http.client.HTTPSConnection(host, url.port, timeout=seconds, context=context)
 
 
 def _answer(status: int, content: bytes) -> Mapping[str, object]:

@@ -8,15 +8,15 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from chattool.agent.settings import TOKEN_VARIABLE
-from provisioner.child_signals import with_default_signals
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from chattool.agent.descendants import Children
     from chattool.agent.script_output import ScriptOutput
 
 
-async def run_script(script: str, directory: Path, output: ScriptOutput) -> int:
+async def run_script(script: str, directory: Path, output: ScriptOutput, children: Children) -> int:
     """The exit code of the script, a negative one when a signal ended it.
 
     What it leaves running in the background keeps running, and is still listened to.
@@ -24,7 +24,6 @@ async def run_script(script: str, directory: Path, output: ScriptOutput) -> int:
     Raises:
         OSError: it cannot be started.
     """
-    environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
     # A file, because the length of an argument is limited, and scripts may read standard input.
     with tempfile.NamedTemporaryFile("w", prefix="chattool-", suffix=".sh", encoding="utf-8") as file:
         file.write(script)
@@ -32,24 +31,24 @@ async def run_script(script: str, directory: Path, output: ScriptOutput) -> int:
         # Not a pipe of asyncio's: waiting for the process would wait for its background as well.
         reader, writer = os.pipe()
         try:
-            output.listen(await _stream(reader))
-            process = await asyncio.create_subprocess_exec(
-                *with_default_signals(("/bin/sh", file.name)),
-                cwd=directory,
-                env=environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=writer,
-                stderr=writer,
-                process_group=0,
+            output.listen(await stream(reader))
+            process = await children.start(
+                "/bin/sh", file.name, directory=directory, environment=script_environment(), output=writer
             )
         finally:
             os.close(writer)
-        return await process.wait()
+        return await children.end(process)
 
 
-async def _stream(descriptor: int) -> asyncio.StreamReader:
-    stream = asyncio.StreamReader()
+def script_environment() -> dict[str, str]:
+    """What scripts and commands find in their environment: the agent's own, without its token."""
+    return {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
+
+
+async def stream(descriptor: int) -> asyncio.StreamReader:
+    """What is written to the other end of a pipe."""
+    reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb")
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb")
     )
-    return stream
+    return reader

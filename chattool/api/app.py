@@ -6,9 +6,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from chattool.api import (
     agents,
+    daemon_keys,
+    daemons,
     errors,
     first_user,
     groups,
@@ -22,16 +25,24 @@ from chattool.api import (
 )
 from chattool.api.body_limit import BodyLimit
 from chattool.api.observation import Observed
+from provisioner import wire
 from provisioner.archive import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from chattool.api.services import Services
 
 BASE = "/api/v2"
 EXPERIMENTAL_BASE = "/api/experimental"
+MCP_PATH = "/mcp"
 BODY_LIMIT_BYTES = 1 << 20
 #: Paths whose bodies may be larger.
-LARGER_BODIES = {f"{BASE}/files": DEFAULT_LIMITS.total_bytes}
+LARGER_BODIES = {
+    f"{BASE}/files": DEFAULT_LIMITS.total_bytes,
+    f"{BASE}{wire.BASE}/": wire.BODY_LIMIT_BYTES,
+    MCP_PATH: 4 << 20,
+}
 _ROUTERS = (
     health.router,
     first_user.router,
@@ -40,6 +51,8 @@ _ROUTERS = (
     organizations.router,
     groups.router,
     quota.router,
+    daemon_keys.router,
+    daemons.router,
 )
 
 
@@ -64,11 +77,15 @@ def described_app() -> FastAPI:
     return app
 
 
-def create_app(services: Services) -> FastAPI:
-    """Everything a server answers, on these services."""
+def create_app(services: Services, *, mcp: ASGIApp | None = None) -> FastAPI:
+    """Everything a server answers, on these services, and ``mcp`` under its path."""
     app = described_app()
+    if mcp is not None:
+        app.router.routes.append(Route(MCP_PATH, mcp))  # a mount would redirect to the path with a slash
     app.state.services = services
     app.state.agents = services.agents
+    app.state.remote_daemons = services.remote_daemons
+    app.state.closing = services.stopping
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, larger=LARGER_BODIES)
     app.add_middleware(Observed, services=services)  # the outermost
     errors.install(app)

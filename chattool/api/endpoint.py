@@ -29,6 +29,7 @@ class AgentsEndpoint:
 
     def __init__(self, service: AgentService, *, port: int = 0) -> None:
         self._service = service
+        self._closing = asyncio.Event()
         self._wished_port = port
         self._port = 0
         self._serving: AbstractAsyncContextManager[object] | None = None
@@ -47,7 +48,7 @@ class AgentsEndpoint:
         listener = _bound(self._wished_port)
         try:
             # Importing the framework takes half a second, which the loop must not stand still.
-            start = await asyncio.to_thread(_prepared, self._service)
+            start = await asyncio.to_thread(_prepared, self._service, self._closing)
             self._serving = start(listener)
             await self._serving.__aenter__()
         except BaseException:
@@ -62,6 +63,7 @@ class AgentsEndpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._closing.set()
         if self._serving is not None:
             await self._serving.__aexit__(kind, error, traceback)
 
@@ -75,9 +77,11 @@ def _bound(port: int) -> socket.socket:
         raise
 
 
-def _prepared(service: AgentService) -> Callable[[socket.socket], AbstractAsyncContextManager[object]]:
+def _prepared(
+    service: AgentService, closing: asyncio.Event
+) -> Callable[[socket.socket], AbstractAsyncContextManager[object]]:
     from chattool.api.agents import agents_app  # noqa: PLC0415 - see above
     from chattool.api.serving import serving  # noqa: PLC0415 - see above
 
-    app = agents_app(service)
+    app = agents_app(service, closing=closing)
     return lambda listener: serving(app, listener, close_limit=_CLOSE_LIMIT, websockets=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chattool.api import (
+    agent_calls,
     builds,
     chat_tools,
     chats,
@@ -31,6 +32,7 @@ ROUTERS: Sequence[APIRouter] = (
     workspaces.router,
     builds.router,
     workspace_agents.router,
+    agent_calls.router,
     logs.router,
     provisioners.router,
     quota_statement.router,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chattool.metrics import Metrics
     from db.clock import Clock
     from db.transactions import Store
+    from provisioner.remote_daemons import RemoteDaemons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Services:
     backend: WorkspaceBackend
     chats: ChatStore
     agents: AgentService
+    remote_daemons: RemoteDaemons
     stopping: asyncio.Event
     """Set when the server ends: who follows something then says goodbye."""
     provisioner_settings: ProvisionerSettings = field(default_factory=ProvisionerSettings)

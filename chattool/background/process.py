@@ -14,7 +14,8 @@ from chattool.background.idleness import Idleness
 from chattool.background.log_file import rotate_if_large
 from chattool.background.reconnection import silent_agents_heard
 from chattool.background.state import EngineState, Phase
-from chattool.daemon_process import EndSignals, daemon_process
+from chattool.daemon_process import daemon_process
+from chattool.end_signals import EndSignals
 from db.clock import SystemClock
 from db.errors import ChattoolError
 from provisioner import tags

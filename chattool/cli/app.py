@@ -15,6 +15,8 @@ from chattool.cli import (
     engine,
     errors,
     groups,
+    keys,
+    mcp,
     migrate,
     quickstart,
     quota,
@@ -43,7 +45,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 failed, 2 wrong usage.",
 )
 
-for module in (quickstart, server, daemon, migrate, doctor, agent):
+for module in (quickstart, mcp, server, daemon, migrate, doctor, agent):
     module.register(app)
 for name, group in (
     ("tool", tool.app),
@@ -55,6 +57,7 @@ for name, group in (
     ("users", users.app),
     ("tokens", tokens.app),
     ("secrets", secrets.app),
+    ("keys", keys.app),
     ("engine", engine.app),
     ("errors", errors.app),
 ):
@@ -124,12 +127,14 @@ def _global_options(
     [bold]chattool quickstart[/bold] shows it all in ten seconds.
     """
     source = ctx.get_parameter_source("home")
+    chat_source = ctx.get_parameter_source("chat")
     ctx.obj = Options(
         url=url,
         home=(home or default_home()).expanduser().absolute(),
         home_named=source is not None and source.name == "COMMANDLINE",
         user=user,
         chat=chat,
+        chat_named=chat_source is not None and chat_source.name != "DEFAULT",
         json=json,
         debug=debug,
     )

@@ -42,17 +42,52 @@ def daemon(
     ] = 1800,
     workspaces: Annotated[
         Path | None,
-        typer.Option(help="Where local workspaces live.", show_default="a folder beside the SQLite file"),
+        typer.Option(
+            help="Where local workspaces live.",
+            show_default="a folder beside the SQLite file, or in the state directory",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATTOOL_DAEMON_KEY",
+            help="Key for the server; others on this machine can read it here, so prefer the other ways.",
+            show_default=False,
+        ),
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that holds the key for the server.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            show_default=False,
+        ),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Certificate authorities to trust for the server, as PEM.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            show_default="the system's",
+        ),
     ] = None,
 ) -> int:
     """Work on builds until a signal ends it; logs to standard error.
+
+    With --url of a database it works on that; with --url of a server it needs only a key
+    (chattool keys create), and never sees the database.
 
     SIGTERM: takes no more builds and finishes those that run. SIGINT, or SIGTERM again: interrupts them.
     The exit code is 1 when builds were interrupted.
 
     [cyan]chattool daemon --url postgresql://me@db/chattool --slots 10[/cyan]
+
+    [cyan]chattool daemon --url https://chattool.example --key-file daemon.key --tag gpu=yes[/cyan]
     """
-    from chattool.daemon_process import run_daemon
     from chattool.event_log import log_events
     from provisioner import tags
     from provisioner.settings import ProvisionerSettings
@@ -60,23 +95,82 @@ def daemon(
     options = ctx.ensure_object(Options)
     screen = Screen(json=options.json)
     try:
-        check_url(options)
-        daemon_tags = {**tags.UNTAGGED, **_tags(tag or [])}
+        remote = _is_server(options.url)
+        if not remote:
+            _check_database(options, key_file, ca_file)
+        daemon_tags = {**tags.UNTAGGED, **key_value_pairs(tag or [])}
+        settings = ProvisionerSettings(daemon_slots=slots, drain_limit=timedelta(seconds=drain_limit))
         log_events()
+        if remote:
+            from chattool.remote_daemon import run_remote_daemon
+
+            return asyncio.run(
+                run_remote_daemon(
+                    _server(options.url or ""),
+                    _secret(key, key_file),
+                    workspaces=workspaces or options.home / "workspaces",
+                    name=name,
+                    daemon_tags=daemon_tags,
+                    settings=settings,
+                    ca_file=ca_file and ca_file.absolute(),  # agents read it, too, and run elsewhere
+                )
+            )
+        from chattool.daemon_process import run_daemon
+
         return asyncio.run(
             run_daemon(
                 options.database,
                 workspaces=workspaces or (None if options.url else options.home / "workspaces"),
                 name=name,
                 daemon_tags=daemon_tags,
-                settings=ProvisionerSettings(daemon_slots=slots, drain_limit=timedelta(seconds=drain_limit)),
+                settings=settings,
             )
         )
     except Exception as error:  # noqa: BLE001 - the last place that can make one line of it
         return reported(screen, error, debug=options.debug)
 
 
-def _tags(pairs: list[str]) -> Mapping[str, str]:
+def _is_server(url: str | None) -> bool:
+    return (url or "").partition("://")[0] in {"http", "https"}
+
+
+def _server(url: str) -> str:
+    from provisioner.http_connection import server_url
+
+    try:
+        return server_url(url)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
+
+
+def _check_database(options: Options, key_file: Path | None, ca_file: Path | None) -> None:
+    check_url(options)
+    # A key in the environment may be for another daemon of this machine.
+    if key_file is not None or ca_file is not None:
+        raise WrongUsage("--key-file and --ca-file belong to the --url of a server, https://…")
+
+
+def _secret(key: str | None, key_file: Path | None) -> str:
+    """The daemon's key, from wherever it was given."""
+    if key_file is not None:
+        key = key_file.read_text(encoding="utf-8")
+    key = (key or "").strip()
+    if not key:
+        raise WrongUsage(
+            "a server wants a key: --key-file FILE, CHATTOOL_DAEMON_KEY or --key; "
+            "make one where the database is: chattool keys create NAME"
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise WrongUsage("the daemon's key is no key: it has other characters than those of one word")
+    return key
+
+
+def key_value_pairs(pairs: list[str]) -> Mapping[str, str]:
+    """What ``--tag`` was given.
+
+    Raises:
+        WrongUsage: one of them is no pair.
+    """
     found: dict[str, str] = {}
     for pair in pairs:
         key, separator, value = pair.partition("=")

@@ -30,6 +30,8 @@ class Options:
     """Whether the state directory was named on the command line."""
     user: str = DEFAULT_USER
     chat: str = DEFAULT_CHAT
+    chat_named: bool = False
+    """Whether somebody chose the chat, on the command line or in the environment."""
     json: bool = False
     debug: bool = False
 

@@ -92,12 +92,15 @@ async def _list(command: Command) -> None:
 async def _show(command: Command, name: str) -> None:
     import json
 
+    from chattool.schemas import render
+
     tool = _tool(name)
+    schema = render(tool)
     document = {
         "name": tool.name,
         "title": tool.title,
         "description": tool.description,
-        "arguments": tool.args.model_json_schema(),
+        "arguments": schema,
         "results": [result.__name__ for result in tool.results],
     }
     screen = command.screen
@@ -111,15 +114,13 @@ async def _show(command: Command, name: str) -> None:
         Table(
             columns=("argument", "", "description"),
             rows=[
-                (field, "required" if info.is_required() else "", info.description or "")
-                for field, info in tool.args.model_fields.items()
+                (field, "required" if field in schema.get("required", ()) else "", part["description"])
+                for field, part in schema["properties"].items()
             ],
         ),
     )
     screen.line(f"\nanswers {', '.join(result.__name__ for result in tool.results)}", style="dim")
-    example = json.dumps(
-        {field: "..." for field, info in tool.args.model_fields.items() if info.is_required()}
-    )
+    example = json.dumps(dict.fromkeys(schema.get("required", ()), "..."))
     screen.line(f"chattool tool call {tool.name} --json '{example}'", style="cyan")
 
 

@@ -63,6 +63,7 @@ class Tour:
         await self._push_templates()
         await self._set_allowance()
         first = await self._create_first()
+        await self._work_in_first()
         await self._create_again()
         await self._fill_quota()
         await self._hit_quota()
@@ -125,6 +126,23 @@ class Tour:
         await self._show_things(workspace_id)
         self._note("create_workspace", answer=answer)
         return workspace_id
+
+    async def _work_in_first(self) -> None:
+        self._view.step("It works in there: writes a file, checks it, mends it")
+        await self._inside("write_file", {"path": "answer.txt", "content": "It is 41.\n"})
+        failed = await self._inside("execute", {"command": "grep 42 answer.txt"})
+        edit = {"path": "answer.txt", "old": "41", "new": "42"}
+        await self._inside("edit_files", {"edits": [edit]})
+        mended = await self._inside("execute", {"command": "grep 42 answer.txt"})
+        if failed["exit_code"] == 0 or mended["exit_code"] != 0:
+            raise TourFailed(f"the command did not run as it should: {json.dumps([failed, mended])}")
+        self._note("work_in_workspace", failed=failed, mended=mended)
+
+    async def _inside(self, tool: str, arguments: Mapping[str, object]) -> dict[str, object]:
+        self._view.call(tool, "first", arguments)
+        answer = _succeeded(await self._dispatch("first", tool, arguments))
+        self._view.command_answer(answer)
+        return answer
 
     async def _create_again(self) -> None:
         self._view.step("The same call again: nothing is built twice")

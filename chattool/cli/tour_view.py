@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,9 @@ class TourView:
 
     def call(self, tool: str, chat: str, arguments: Mapping[str, object]) -> None:
         """What the agent of ``chat`` calls."""
-        written = ", ".join(f'{name}="{_shortened(str(value))}"' for name, value in arguments.items())
+        from rich.markup import escape
+
+        written = escape(", ".join(f"{name}={_written(value)}" for name, value in arguments.items()))
         self._write(f"   [cyan]→ {tool}[/]({written})  [dim]chat {chat}[/]")
 
     def answer(self, answer: Mapping[str, object], took: timedelta | None = None) -> None:
@@ -60,6 +63,18 @@ class TourView:
         if took is not None:
             facts.append(f"[dim]{took.total_seconds():.2f} s[/]")
         self._write(f"   [green]←[/] {'  '.join(facts)}")
+
+    def command_answer(self, answer: Mapping[str, object]) -> None:
+        """What a tool inside the workspace answered, a command's output included."""
+        from rich.markup import escape
+
+        facts = {name: answer[name] for name in ("exit_code", "path", "bytes", "created") if name in answer}
+        for file in _files(answer):
+            facts |= file
+        told = [f"[dim]{name}[/] {escape(_plain(value))}" for name, value in facts.items()]
+        self._write(f"   [green]←[/] {'  '.join(told)}")
+        for line in str(answer.get("output", "")).splitlines():
+            self._write(f"     [dim]{escape(line)}[/]")
 
     def document(self, answer: Mapping[str, object]) -> None:
         """A whole answer, as the agent sees it."""
@@ -103,6 +118,15 @@ class TourView:
 
 def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _files(answer: Mapping[str, object]) -> list[dict[str, object]]:
+    files = answer.get("files")
+    return files if isinstance(files, list) else []
+
+
+def _written(value: object) -> str:
+    return json.dumps(_shortened(value) if isinstance(value, str) else value, ensure_ascii=False)
 
 
 def _shortened(text: str) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chattool.agent_service import AgentManifest, AgentUnknown
-from db import agents, workspaces
+from chattool.agent_service import AgentManifest, AgentUnknown, NextCalls
+from db import agent_calls, agents, workspaces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from uuid import UUID
 
     from chattool.agent_service import AgentCredentials, AgentLogLine
+    from db.ids import AgentCallId
     from db.records import Agent
     from db.states import AgentLifecycle
     from db.transactions import Connection, Store
+
+#: Only a backup: agents that wait for calls are woken.
+_CALL_POLL_INTERVAL = timedelta(seconds=5)
 
 
 class StoreAgents:
@@ -34,6 +40,31 @@ class StoreAgents:
     async def append_logs(self, caller: AgentCredentials, lines: Sequence[AgentLogLine]) -> None:
         await self.store.write(_append_logs, caller, lines)
 
+    async def next_calls(
+        self,
+        caller: AgentCredentials,
+        run: UUID,
+        *,
+        known: Collection[AgentCallId],
+        limit: int,
+        wait: timedelta,
+    ) -> NextCalls:
+        clock = self.store.clock
+        deadline = clock.monotonic() + wait
+        agent = await self.store.write(_known, caller)
+        with self.store.wakeups.subscribe(agent_calls.posted_topic(agent.id)) as changes:
+            while True:
+                found = await self.store.read(agent_calls.open_calls, agent.id, run, known)
+                chosen = found.new[:limit]
+                calls = await self.store.write(agent_calls.take, agent.id, run, chosen) if chosen else ()
+                left = deadline - clock.monotonic()
+                if calls or found.withdrawn or left <= timedelta():
+                    return NextCalls(calls=calls, withdrawn=found.withdrawn)
+                await changes.wait(min(left, _CALL_POLL_INTERVAL))
+
+    async def answer_call(self, caller: AgentCredentials, call_id: AgentCallId, response: str) -> None:
+        await self.store.write(_answer_call, caller, call_id, response)
+
 
 def _known(conn: Connection, caller: AgentCredentials) -> Agent:
     agent = agents.by_token(conn, caller.token, caller.name)
@@ -45,6 +76,7 @@ def _known(conn: Connection, caller: AgentCredentials) -> Agent:
 
 def _manifest(conn: Connection, caller: AgentCredentials) -> AgentManifest:
     agent = _known(conn, caller)
+    agent_calls.abandon(conn, agent.id)
     return AgentManifest(
         agent_id=agent.id,
         agent_name=agent.name,
@@ -60,3 +92,7 @@ def _report_lifecycle(conn: Connection, caller: AgentCredentials, state: AgentLi
 
 def _append_logs(conn: Connection, caller: AgentCredentials, lines: Sequence[AgentLogLine]) -> None:
     agents.append_logs(conn, _known(conn, caller).id, [(line.level, line.output) for line in lines])
+
+
+def _answer_call(conn: Connection, caller: AgentCredentials, call_id: AgentCallId, response: str) -> None:
+    agent_calls.answer(conn, _known(conn, caller).id, call_id, response)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chattool import backend
 from chattool.engine import records
+from chattool.engine.agent_calls import StoreAgentCalls
 from chattool.engine.inspection import StoreInspection
 from db import agents, builds, users, workspaces
 from db.errors import RequestError
@@ -13,7 +14,7 @@ from provisioner import builds as builder
 from quota import budget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
@@ -38,6 +39,7 @@ class EngineBackend(StoreInspection):
     ) -> None:
         super().__init__(store, settings)
         self._agent_inactive_timeout = agent_inactive_timeout
+        self._agent_calls = StoreAgentCalls(store, inactive_timeout=agent_inactive_timeout)
 
     async def as_owner(self, owner_id: UserId) -> Actor:
         owner = await self.store.read(users.user, owner_id)
@@ -113,6 +115,17 @@ class EngineBackend(StoreInspection):
             budget.workspace_quota, owner_id, organization_id, enforced=self._settings.quota_enforced
         )
         return backend.Quota(credits_consumed=found.credits_consumed, budget=found.budget)
+
+    async def agent_call(
+        self,
+        actor: Actor,
+        agent_id: AgentId,
+        method: str,
+        request: Mapping[str, object],
+        *,
+        timeout: timedelta,
+    ) -> Mapping[str, object]:
+        return await self._agent_calls.agent_call(actor, agent_id, method, request, timeout=timeout)
 
     def build_changes(self, build_id: BuildId) -> AbstractContextManager[Subscription]:
         return self.store.wakeups.subscribe(builds.topic(build_id))

@@ -48,10 +48,10 @@ class StoreChats:
         self.store = store
 
     async def chat(self, chat_id: ChatId) -> Chat:
-        return _chat(await self.store.read(chats.chat, chat_id))
+        return chat_record(await self.store.read(chats.chat, chat_id))
 
     async def bind(self, chat_id: ChatId, workspace_id: WorkspaceId, build_id: BuildId | None) -> Chat:
-        return _chat(await self.store.write(chats.bind, chat_id, workspace_id, build_id))
+        return chat_record(await self.store.write(chats.bind, chat_id, workspace_id, build_id))
 
     async def try_lease(self, chat_id: ChatId, duration: timedelta) -> LeaseHandle | None:
         lease = StoreLease(self.store, chat_id, duration)
@@ -81,7 +81,8 @@ class StoreChats:
         )
 
 
-def _chat(found: records.Chat) -> Chat:
+def chat_record(found: records.Chat) -> Chat:
+    """The row as tools see it."""
     return backend.Chat(
         id=found.id,
         owner_id=found.owner_id,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from chattool.context import ToolContext
 from chattool.engine.backend import EngineBackend
+from chattool.engine.caller import EngineCaller
 from chattool.engine.chats import StoreChats
 from chattool.engine.templates import push_template
 from chattool.settings import ToolSettings
@@ -76,6 +77,17 @@ class Engine:
             on_progress=on_progress,
         )
         return Toolset(context)
+
+    def caller(self, *, default_chat: str) -> EngineCaller:
+        """The engine's user for a host that finds conversations by handles, such as an MCP server."""
+        return EngineCaller(
+            self.backend,
+            self.chats,
+            user_id=self.user.id,
+            organization_id=self.organization.id,
+            default_chat=default_chat,
+            settings=self.tool_settings,
+        )
 
     async def push_template(
         self,

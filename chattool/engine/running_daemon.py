@@ -15,10 +15,10 @@ from chattool.engine.local_agents import local_agents
 from chattool.engine.upkeep import upkeep
 from db.engine import sqlite_path
 from provisioner import tags
-from provisioner.client import StoreClient
 from provisioner.daemon import Daemon
 from provisioner.provisioners.echo import EchoProvisioner
 from provisioner.provisioners.terraform import TerraformProvisioner
+from provisioner.store_client import StoreClient, StoreDaemonClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -74,9 +74,8 @@ async def running_daemon(
             provisioners = [EchoProvisioner(store.clock), local.provisioner, terraform]
             agents_url = local.url
         daemon = Daemon(
-            StoreClient(store, settings),
+            StoreDaemonClient(StoreClient(store, settings), organization_id),
             provisioners,
-            organization_id=organization_id,
             name=name or f"{socket.gethostname()}-{os.getpid()}",
             version=version("chattool"),
             daemon_tags=daemon_tags,

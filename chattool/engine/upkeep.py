@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from chattool.engine.agent_calls import forget_expired_calls
 from provisioner import autostop, reaper, retention
 from provisioner.retention import RetentionSettings
 
@@ -28,6 +29,7 @@ async def upkeep(store: Store, settings: ProvisionerSettings) -> AsyncIterator[N
         asyncio.create_task(reaper.run(store, settings), name="chattool-reaper"),
         asyncio.create_task(autostop.run(store), name="chattool-autostop"),
         asyncio.create_task(retention.run(store, kept), name="chattool-retention"),
+        asyncio.create_task(forget_expired_calls(store), name="chattool-agent-calls"),
     ]
     try:
         yield

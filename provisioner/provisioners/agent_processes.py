@@ -42,6 +42,8 @@ class ServerAddress:
     url: str
     url_file: Path | None = None
     """A file that holds the address in force, for servers whose port changes."""
+    ca_file: Path | None = None
+    """Certificate authorities to trust instead of the system's."""
 
 
 async def start_agent(
@@ -105,6 +107,8 @@ def agent_environment(
     }
     if server.url_file is not None:
         environment["CHATTOOL_SERVER_URL_FILE"] = str(server.url_file)
+    if server.ca_file is not None:
+        environment["CHATTOOL_SERVER_CA_FILE"] = str(server.ca_file)
     environment |= {_variable("PARAMETER", name): value for name, value in plan.values.items()}
     environment |= {_variable("VARIABLE", name): value for name, value in plan.variables.items()}
     return environment

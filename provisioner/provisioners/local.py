@@ -33,7 +33,8 @@ class LocalProvisioner:
     """Workspaces below ``root``, as ``<owner>/<workspace>-<id>``.
 
     ``endpoint`` answers where agents report, for requests that do not say so. ``server_url_file``
-    tells agents where to look when that address stops answering. Processes get ``exit_timeout``
+    tells agents where to look when that address stops answering, ``server_ca_file`` whom to trust there.
+    Processes get ``exit_timeout``
     to end before they are killed.
     """
 
@@ -47,12 +48,14 @@ class LocalProvisioner:
         *,
         exit_timeout: timedelta = timedelta(minutes=3),
         server_url_file: Path | None = None,
+        server_ca_file: Path | None = None,
     ) -> None:
         self._root = root
         self._clock = clock
         self._endpoint = endpoint
         self._exit_timeout = exit_timeout
         self._server_url_file = server_url_file
+        self._server_ca_file = server_ca_file
 
     async def parse(self, source: Path, log: LogSink) -> ParseResult:  # noqa: ARG002 - nothing to say
         """What ``template.toml`` says.
@@ -144,7 +147,7 @@ class LocalProvisioner:
             request,
             workspace,
             directory=state.directory,
-            server=ServerAddress(url=url, url_file=self._server_url_file),
+            server=ServerAddress(url=url, url_file=self._server_url_file, ca_file=self._server_ca_file),
             plan=plan,
         )
         state = LocalState(directory=state.directory)

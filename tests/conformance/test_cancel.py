@@ -29,7 +29,7 @@ async def test_a_running_job_is_marked_and_its_runner_woken(scenario: Scenario) 
     build = await scenario.create()
     run = await scenario.claimed(build.job.id)
 
-    with scenario.client.cancels(build.job.id) as cancels:
+    with scenario.client.cancels(run.claim.fence) as cancels:
         status = await scenario.cancel(build.job.id)
         async with asyncio.timeout(5):
             assert await cancels.wait(None)

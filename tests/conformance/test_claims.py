@@ -15,9 +15,9 @@ from db.ids import FileId, JobId, UserId, new_id
 from db.states import JobType, ProvisionerType
 from db.tables import provisioner_jobs
 from db.transactions import Connection, Store
-from provisioner import queue, tags
-from provisioner.client import StoreClient
+from provisioner import queue, tag_match, tags
 from provisioner.jobs import Claim
+from provisioner.store_client import StoreClient
 from tests.scenario import Scenario
 
 ROUNDS = 1000
@@ -171,7 +171,7 @@ SET_TAGS = (
     .where(provisioner_jobs.c.id == bindparam("job"))
     .values(tags=bindparam("new_tags", type_=provisioner_jobs.c.tags.type))
 )
-MATCHING = select(provisioner_jobs.c.id).where(provisioner_jobs.c.id == bindparam("job"), tags.MATCHES)
+MATCHING = select(provisioner_jobs.c.id).where(provisioner_jobs.c.id == bindparam("job"), tag_match.MATCHES)
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,7 +13,7 @@ from db.transactions import Connection, Store
 from provisioner.settings import ProvisionerSettings
 from quota import NOT_ENFORCED, QuotaCommit, WorkspaceQuota
 from quota.check import Charge, Drift, repair
-from quota.ledger import MAX_CREDITS
+from quota.credits import MAX_CREDITS
 from tests.scenario import Scenario
 
 START, STOP, DELETE = Transition.START, Transition.STOP, Transition.DELETE

@@ -10,8 +10,8 @@ from db.clock import FakeClock
 from db.ids import WorkspaceId
 from db.states import JobStatus
 from db.transactions import Connection, Store
-from provisioner.client import StoreClient
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreClient
 from quota import QuotaLockTimeout, ledger
 from tests.held import held
 from tests.played_daemon import PlayedRun

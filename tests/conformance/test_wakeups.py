@@ -131,13 +131,12 @@ async def until_parked(store: Store, parked: Iterable[Parked]) -> None:
 @pytest.mark.requirement("P6")
 async def test_a_posted_job_wakes_a_parked_daemon(scenario: Scenario) -> None:
     acquirer = Acquirer(scenario.store.wakeups, scenario.store.clock, POLL)
-    with acquirer.open():
-        parked = Parked(scenario, scenario.daemon, acquirer)
-        await until_parked(scenario.store, [parked])
+    parked = Parked(scenario, scenario.daemon, acquirer)
+    await until_parked(scenario.store, [parked])
 
-        build = await scenario.create()
+    build = await scenario.create()
 
-        assert await parked.job() == build.job.id
+    assert await parked.job() == build.job.id
 
 
 @pytest.mark.requirement("P6")
@@ -145,30 +144,28 @@ async def test_a_job_posted_by_another_process_wakes_a_parked_daemon(
     scenario: Scenario, other_store: Store
 ) -> None:
     acquirer = Acquirer(other_store.wakeups, other_store.clock, POLL)
-    with acquirer.open():
-        parked = Parked(scenario, scenario.daemon, acquirer)
-        await until_parked(scenario.store, [parked])
+    parked = Parked(scenario, scenario.daemon, acquirer)
+    await until_parked(scenario.store, [parked])
 
-        build = await scenario.create()
+    build = await scenario.create()
 
-        assert await parked.job() == build.job.id
+    assert await parked.job() == build.job.id
 
 
 @pytest.mark.requirement("P6")
 async def test_a_lost_wake_up_costs_one_poll(scenario: Scenario, clock: FakeClock) -> None:
     scenario.store.wakeups.filter = lambda _notices: []
     acquirer = Acquirer(scenario.store.wakeups, clock, POLL)
-    with acquirer.open():
-        parked = Parked(scenario, scenario.daemon, acquirer)
-        async with asyncio.timeout(10):
-            while not clock.sleepers:
-                await scenario.store.read(lambda _conn: None)
-        build = await scenario.create()
-        assert not parked.task.done()
+    parked = Parked(scenario, scenario.daemon, acquirer)
+    async with asyncio.timeout(10):
+        while not clock.sleepers:
+            await scenario.store.read(lambda _conn: None)
+    build = await scenario.create()
+    assert not parked.task.done()
 
-        clock.advance(FIRST_POLL)
+    clock.advance(FIRST_POLL)
 
-        assert await parked.job() == build.job.id
+    assert await parked.job() == build.job.id
 
 
 def repeated(notices: Notices) -> Notices:
@@ -183,33 +180,31 @@ def reordered(notices: Notices) -> Notices:
 async def test_repeated_and_reordered_wake_ups_change_nothing(scenario: Scenario, filter_: object) -> None:
     scenario.store.wakeups.filter = filter_  # type: ignore[assignment]
     acquirer = Acquirer(scenario.store.wakeups, scenario.store.clock, POLL)
-    with acquirer.open():
-        parked = [Parked(scenario, scenario.daemon, acquirer) for _ in range(5)]
-        await until_parked(scenario.store, parked)
+    parked = [Parked(scenario, scenario.daemon, acquirer) for _ in range(5)]
+    await until_parked(scenario.store, parked)
 
-        builds = [await scenario.create() for _ in range(5)]
-        jobs = [await each.job() for each in parked]
+    builds = [await scenario.create() for _ in range(5)]
+    jobs = [await each.job() for each in parked]
 
     assert sorted(jobs) == sorted(build.job.id for build in builds)
 
 
 async def test_one_job_does_not_make_fifty_daemons_ask(scenario: Scenario) -> None:
     acquirer = Acquirer(scenario.store.wakeups, scenario.store.clock, POLL)
-    with acquirer.open():
-        parked = [Parked(scenario, scenario.daemon, acquirer) for _ in range(50)]
-        await until_parked(scenario.store, parked)
-        before = sum(each.asked for each in parked)
+    parked = [Parked(scenario, scenario.daemon, acquirer) for _ in range(50)]
+    await until_parked(scenario.store, parked)
+    before = sum(each.asked for each in parked)
 
-        await scenario.create()
-        async with asyncio.timeout(10):
-            done, waiting = await asyncio.wait(
-                [each.task for each in parked], return_when=asyncio.FIRST_COMPLETED
-            )
-        await scenario.store.read(lambda _conn: None)
-        asked = sum(each.asked for each in parked) - before
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+    await scenario.create()
+    async with asyncio.timeout(10):
+        done, waiting = await asyncio.wait(
+            [each.task for each in parked], return_when=asyncio.FIRST_COMPLETED
+        )
+    await scenario.store.read(lambda _conn: None)
+    asked = sum(each.asked for each in parked) - before
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
     assert len(done) == 1
     # The one that got the job, and the next one, which looks whether there is more; on SQLite a hint from
@@ -231,9 +226,8 @@ async def test_a_daemon_that_waits_is_woken_by_work_that_came_while_it_asked(sce
     domain = Domain(
         organization_id=scenario.organization_id, provisioners=frozenset({"echo"}), tags=tags.UNTAGGED
     )
-    with acquirer.open():
-        async with asyncio.timeout(10):
-            claim = await acquirer.acquire(domain, claim_late)
+    async with asyncio.timeout(10):
+        claim = await acquirer.acquire(domain, claim_late)
 
     assert [claim.fence.job_id] == posted
 

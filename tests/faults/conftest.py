@@ -31,6 +31,18 @@ class Child:
             while (line := (await self._process.stdout.readline()).decode().strip()) != text:
                 assert line, "the process has ended"
 
+    async def complained(self, text: str) -> None:
+        """Wait until the process has written a line with ``text`` to standard error."""
+        assert self._process.stderr is not None
+        async with asyncio.timeout(GUARD_SECONDS):
+            while text not in (line := (await self._process.stderr.readline()).decode()):
+                assert line, "the process has ended"
+
+    async def ended(self) -> int:
+        """The exit code."""
+        async with asyncio.timeout(GUARD_SECONDS):
+            return await self._process.wait()
+
     def go_on(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")

@@ -11,6 +11,7 @@ from db import users
 from db.engine import open_store
 from provisioner.daemon import Daemon
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreDaemonClient
 from tests.integration.provisioner.gates import GatedClient, MarkedEcho
 
 
@@ -26,7 +27,7 @@ async def main(url: str, place: str, name: str) -> None:
         slots = 3 if place == "-" else 1
         client = GatedClient(store, ProvisionerSettings(daemon_slots=slots))
         echo = MarkedEcho(store.clock)
-        daemon = Daemon(client, [echo], organization_id=organization.id, name=name, version="1")
+        daemon = Daemon(StoreDaemonClient(client, organization.id), [echo], name=name, version="1")
         gate = client.gate(place) if place not in ("-", "apply") else None
         task = asyncio.create_task(daemon.run())
         await daemon.ready.wait()

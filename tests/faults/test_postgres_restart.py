@@ -10,6 +10,7 @@ from db.engine import open_store
 from db.states import BuildStatus
 from provisioner.daemon import Daemon
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreDaemonClient
 from tests.conformance.test_imports import EMPTY
 from tests.echo_templates import costing
 from tests.faults.conftest import GUARD_SECONDS
@@ -34,9 +35,8 @@ async def test_a_build_goes_on_after_the_server_crashed_and_came_back(
             client = GatedClient(store, ProvisionerSettings())
             gate = client.gate(place)
             daemon = Daemon(
-                client,
+                StoreDaemonClient(client, scenario.organization_id),
                 [MarkedEcho(SystemClock())],
-                organization_id=scenario.organization_id,
                 name="real",
                 version="1",
             )

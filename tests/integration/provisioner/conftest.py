@@ -16,6 +16,7 @@ from db.transactions import Store
 from provisioner.daemon import Daemon
 from provisioner.queue import cancel_topic
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreDaemonClient
 from tests.echo_templates import Step, costing, echo_archive
 from tests.integration.provisioner.gates import GUARD_SECONDS, GatedClient, MarkedEcho
 from tests.scenario import Scenario
@@ -37,9 +38,8 @@ class Engine:
 
     async def daemon(self, name: str = "real", *, client: GatedClient | None = None) -> Daemon:
         daemon = Daemon(
-            client or self.client,
+            StoreDaemonClient(client or self.client, self.scenario.organization_id),
             [self.echo],
-            organization_id=self.scenario.organization_id,
             name=name,
             version="1",
         )

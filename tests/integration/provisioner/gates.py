@@ -10,11 +10,11 @@ from uuid import UUID
 from db.clock import Clock
 from db.ids import DaemonId, FileId, OrganizationId
 from db.transactions import Store
-from provisioner.client import StoreClient
 from provisioner.jobs import Beat, BuildWork, Claim, Fence, ImportWork, Line, Outcome
 from provisioner.protocol import ApplyResult, Checkpoint, LogSink, PlanResult, Request, unsaved
 from provisioner.provisioners.echo import EchoProvisioner
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreClient
 from quota import QuotaCommit
 
 T = TypeVar("T")
@@ -129,10 +129,16 @@ class MarkedEcho(EchoProvisioner):
         self.events: list[str] = []
         self.errors: dict[str, Exception] = {}
         self._begun: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._over: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def begun(self, phase: str) -> None:
         async with asyncio.timeout(GUARD_SECONDS):
             await self._begun[phase].wait()
+
+    async def over(self, phase: str) -> None:
+        """Wait until the phase has ended, in whatever way."""
+        async with asyncio.timeout(GUARD_SECONDS):
+            await self._over[phase].wait()
 
     async def plan(
         self, source: Path, request: Request, log: LogSink, interrupt: asyncio.Event
@@ -165,3 +171,4 @@ class MarkedEcho(EchoProvisioner):
             return answer
         finally:
             call.close()
+            self._over[phase].set()

@@ -6,7 +6,7 @@ import pytest
 
 from db.errors import StoreUnavailable
 from db.states import BuildStatus, JobStatus
-from provisioner import joblogs
+from provisioner import log_buffer
 from provisioner.settings import ProvisionerSettings
 from tests.echo_templates import COMPLETE
 from tests.integration.provisioner.conftest import Engine
@@ -198,7 +198,7 @@ async def test_a_flood_of_log_lines_stops_neither_the_cancel_nor_the_build(engin
     )
     await engine.daemon()
     await engine.echo.begun("apply")
-    await engine.pass_time(joblogs.MAX_AGE * 2, joblogs.MAX_AGE)
+    await engine.pass_time(log_buffer.MAX_AGE * 2, log_buffer.MAX_AGE)
 
     await engine.scenario.cancel(build.job.id)
 
@@ -213,7 +213,7 @@ async def test_lines_are_shown_while_the_build_runs(engine: Engine) -> None:
     await engine.daemon()
     await engine.echo.begun("apply")
 
-    await engine.pass_time(joblogs.MAX_AGE * 3, joblogs.MAX_AGE)
+    await engine.pass_time(log_buffer.MAX_AGE * 3, log_buffer.MAX_AGE)
 
     assert "half way" in await engine.outputs(build)
     assert (await engine.scenario.job(build.job.id)).stage == "Starting workspace"

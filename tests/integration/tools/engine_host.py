@@ -12,6 +12,7 @@ from typing_extensions import override
 from chattool.backend import Agent, Build, Chat, CreateBuild
 from chattool.engine import Engine
 from chattool.results import ToolResponse
+from chattool.toolset import Toolset
 from chattool.waiting import wait_for_build
 from db import agents
 from db.clock import SystemClock
@@ -78,9 +79,13 @@ class EngineHost:
         call_id: str | None = None,
     ) -> ToolResponse:
         """The tool's answer, within a time guard."""
-        toolset = await self.engine.toolset(chat, on_chat_updated=self._hear)
+        toolset = await self.listening_toolset(chat)
         async with asyncio.timeout(20):
             return await toolset.dispatch(tool, arguments or {}, tool_call_id=call_id)
+
+    async def listening_toolset(self, chat: str = "default") -> Toolset:
+        """The tools of a chat whose changes this host hears of."""
+        return await self.engine.toolset(chat, on_chat_updated=self._hear)
 
     async def create(self, template: Template, *, chat: str = "default", **given: object) -> dict[str, Any]:
         arguments = {"template_id": str(template.id), **given}

@@ -34,6 +34,7 @@ async def test_a_create_says_that_trying_again_is_useless_and_why(host: EngineHo
         "failure_reason": reason,
         "retryable": False,
         "last_log_lines": answer["last_log_lines"],
+        "next_step": answer["next_step"],
         "workspace_id": answer["workspace_id"],
         "workspace_name": answer["workspace_name"],
     }

@@ -48,7 +48,7 @@ class CommandLine:
 
     def __call__(self, *words: object, **environment: str) -> Ended:
         """The command, ended."""
-        with self.started(*words, **environment) as process:
+        with self.started(*words, stdin=subprocess.DEVNULL, **environment) as process:
             out, err = process.communicate(timeout=TIME_LIMIT_SECONDS)
         ended = Ended(code=process.returncode, out=out, err=err)
         assert "Traceback" not in out + err, err
@@ -68,12 +68,14 @@ class CommandLine:
         return Ended(code=code, out=out.getvalue(), err=err.getvalue())
 
     @contextmanager
-    def started(self, *words: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    def started(
+        self, *words: object, stdin: int = subprocess.DEVNULL, **environment: str
+    ) -> Iterator[subprocess.Popen[str]]:
         """The command, running; it is ended with the context."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHATTOOL_")}
         process = subprocess.Popen(
             [sys.executable, "-m", "chattool", *map(str, words)],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -92,7 +94,7 @@ class CommandLine:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
-            for stream in (process.stdout, process.stderr):
+            for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
 

@@ -10,6 +10,7 @@ from tests.surfaces.cli.command_line import CommandLine
 
 COMMANDS = [
     "quickstart",
+    "mcp",
     "daemon",
     "migrate",
     "doctor",
@@ -32,6 +33,9 @@ COMMANDS = [
     "groups set-allowance",
     "users list",
     "users add",
+    "keys create",
+    "keys list",
+    "keys revoke",
     "engine status",
     "engine stop",
     "engine run",

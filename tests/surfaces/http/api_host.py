@@ -24,7 +24,9 @@ from db import organizations, tokens, users
 from db.ids import OrganizationId, TokenId
 from db.records import User
 from db.transactions import Store
+from provisioner.remote_daemons import RemoteDaemons
 from provisioner.settings import ProvisionerSettings
+from provisioner.store_client import StoreClient
 
 SETUP_CODE = "the-code-of-this-test"
 
@@ -119,12 +121,14 @@ async def api_host(
     metrics = Metrics()
     observed = ObservedStore(store, metrics)
     organization = await store.write(users.ensure_organization)
+    stopping = asyncio.Event()
     services = Services(
         store=observed,
         backend=EngineBackend(observed, provisioner_settings, agent_inactive_timeout=timedelta(seconds=30)),
         chats=StoreChats(observed),
         agents=StoreAgents(observed),
-        stopping=asyncio.Event(),
+        remote_daemons=RemoteDaemons(StoreClient(observed, provisioner_settings), stopping=stopping),
+        stopping=stopping,
         provisioner_settings=provisioner_settings,
         external_url="https://chattool.example",
         setup_code=SetupCode(SETUP_CODE),

@@ -30,6 +30,7 @@ _BODIES: Mapping[tuple[str, str], object] = {
     ("post", "/api/v2/organizations"): {"name": "eves"},
     ("put", "/api/v2/organizations/{organization}/members/{user}/roles"): {"roles": []},
     ("post", "/api/v2/organizations/{organization}/groups"): {"name": "eves"},
+    ("post", "/api/v2/organizations/{organization}/provisionerkeys"): {"name": "eves"},
     ("patch", "/api/v2/groups/{group}"): {"quota_allowance": 1000},
     ("post", "/api/v2/files"): None,
     ("post", "/api/v2/organizations/{organization}/templateversions"): {

@@ -69,6 +69,8 @@ class FakeBackend(FakeInspection):
         self.versions: dict[TemplateVersionId, TemplateVersion] = {}
         self.active_version_required: TemplateVersionId | None = None
         self.log: list[LogLine] = []
+        self.agent_calls: list[tuple[str, dict[str, object], timedelta]] = []
+        self.agent_answers: dict[str, Mapping[str, object]] = {}
         self.credits = Quota(credits_consumed=0, budget=40)
         self.calls: list[str] = []
         self.requests: list[CreateWorkspace | CreateBuild] = []
@@ -134,6 +136,19 @@ class FakeBackend(FakeInspection):
     async def quota(self, actor: Actor, owner_id: UserId, organization_id: OrganizationId) -> Quota:
         await self._enter("quota")
         return self.credits
+
+    async def agent_call(
+        self,
+        actor: Actor,
+        agent_id: AgentId,
+        method: str,
+        request: Mapping[str, object],
+        *,
+        timeout: timedelta,
+    ) -> Mapping[str, object]:
+        self.agent_calls.append((method, dict(request), timeout))
+        await self._enter("agent_call")
+        return self.agent_answers[method]
 
     def build_changes(self, build_id: BuildId) -> AbstractContextManager[Subscription]:
         self.calls.append("build_changes")

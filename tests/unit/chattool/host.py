@@ -4,12 +4,17 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from chattool.backend import Agent, Build, Chat, Template, Workspace
 from chattool.context import ToolContext
 from chattool.results import ToolResponse
-from chattool.toolset import Toolset
+from chattool.schemas import output_schema
+from chattool.toolset import TOOLS, Toolset
 from db.states import Transition
 from tests.unit.chattool.fake_backend import FakeBackend, FakeChats, in_time
+
+_SCHEMAS = {tool.name: Draft202012Validator(output_schema(tool)) for tool in TOOLS}
 
 
 @dataclass
@@ -23,8 +28,11 @@ class Host:
     heard: list[Chat] = field(default_factory=list)
 
     async def call(self, tool: str, **arguments: object) -> ToolResponse:
-        """The answer, however long the clock has to run for it."""
-        return await in_time(self.backend.clock, Toolset(self.context).dispatch(tool, arguments))
+        """The answer, however long the clock has to run for it; what a model gets of it fits its schema."""
+        toolset = Toolset(self.context)
+        response = await in_time(self.backend.clock, toolset.dispatch(tool, arguments))
+        _SCHEMAS[tool].validate(toolset.envelope(tool, response).document)
+        return response
 
     def begin(self, tool: str, **arguments: object) -> asyncio.Task[ToolResponse]:
         """A call in the background; the clock stands still."""

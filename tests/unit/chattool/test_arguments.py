@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chattool.arguments import CreateWorkspaceArgs, StopWorkspaceArgs, parsed, wait_bound
+from chattool.arguments import CreateWorkspaceArgs, StopWorkspaceArgs, ToolArgs, parsed, wait_bound
 from db.errors import ToolInputError
 
 TEMPLATE = "7b0f0f2e-0000-4000-8000-000000000000"
@@ -36,6 +36,21 @@ def test_arguments_may_be_left_out(nothing: Mapping[str, object] | str | None) -
 @pytest.mark.parametrize("text", ["[1]", '"x"', "{", "[" * 100_000, "1"])
 def test_arguments_that_are_no_object_are_refused(text: str) -> None:
     assert refusal(text) == "the arguments must be one JSON object"
+
+
+class _Paths(ToolArgs):
+    paths: list[str] | None = None
+
+
+@pytest.mark.parametrize("paths", [["a", "b"], '["a", "b"]'])
+def test_a_list_may_be_json_text_of_one(paths: object) -> None:
+    assert parsed(_Paths, {"paths": paths}).paths == ["a", "b"]
+
+
+@pytest.mark.parametrize("paths", ["a, b", "[" * 100_000, "{}"])
+def test_text_that_is_no_list_is_refused(paths: str) -> None:
+    with pytest.raises(ToolInputError):
+        parsed(_Paths, {"paths": paths})
 
 
 def test_very_long_arguments_are_refused() -> None:

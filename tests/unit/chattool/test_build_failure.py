@@ -192,9 +192,28 @@ async def test_an_ordinary_failure_passes_on_what_the_job_says(
     response = dict(fields(await host.create()))
 
     assert response.pop("error") == "workspace build failed: no such image"
-    for name in ("build_id", "workspace_id", "workspace_name"):
+    for name in ("build_id", "workspace_id", "workspace_name", "next_step"):
         response.pop(name)
     assert response == expected
+
+
+@pytest.mark.parametrize(
+    ("job", "tools"),
+    [
+        ({}, ["get_workspace_build_logs", "create_workspace"]),
+        ({"error_code": "MISSING_TEMPLATE_PARAMETER"}, ["get_workspace_build_logs", "create_workspace"]),
+        ({"retryable": True}, ["create_workspace"]),
+        ({"status": "canceled"}, ["create_workspace"]),
+    ],
+)
+async def test_a_failure_names_the_tools_that_come_next(
+    host: Host, job: dict[str, Any], tools: list[str]
+) -> None:
+    host.backend.ends = {"status": "failed", "error": "no such image", **job}
+
+    next_step = fields(await host.create())["next_step"]
+
+    assert [word for word in next_step.split() if "_workspace" in word] == tools
 
 
 async def test_somebody_elses_cancel_is_a_structured_failure(host: Host) -> None:

@@ -87,6 +87,8 @@ async def test_a_failed_joined_build_is_reported(host: Host) -> None:
 
     assert fields(await call) == {
         "error": "waiting for in-progress build: no such image",
+        "next_step": "Call get_workspace_build_logs with this build_id to find out more. "
+        "When the cause is gone, call start_workspace again.",
         "build_id": str(build.id),
         "workspace_id": str(workspace.id),
         "workspace_name": "ana/dev",

@@ -16,11 +16,28 @@ NAMES = [
     "create_workspace",
     "start_workspace",
     "stop_workspace",
+    "wait_for_workspace",
+    "workspace_status",
     "get_workspace_quota",
     "get_workspace_build_logs",
     "get_workspace_agent_logs",
     "get_template_version_files",
+    "execute",
+    "process_output",
+    "stop_process",
+    "read_file",
+    "write_file",
+    "edit_files",
+    "list_files",
 ]
+MAKES_BUILDS = ["create_workspace", "start_workspace", "stop_workspace"]
+CHANGES_WORKSPACES = {
+    # destructive, idempotent, open world
+    "execute": (True, False, True),
+    "stop_process": (True, True, False),
+    "write_file": (True, True, False),
+    "edit_files": (True, False, False),
+}
 BY_NAME = {tool.name: tool for tool in TOOLS}
 CREATE = BY_NAME["create_workspace"]
 
@@ -30,17 +47,27 @@ def test_tools_have_unique_short_names_in_a_fixed_order() -> None:
 
 
 def test_tools_that_make_builds_say_so_and_no_others() -> None:
-    makes_builds = [tool.name for tool in TOOLS if not tool.annotations.read_only]
+    changing = [tool.name for tool in TOOLS if not tool.annotations.read_only]
 
-    assert makes_builds == ["create_workspace", "start_workspace", "stop_workspace"]
+    assert changing == [*MAKES_BUILDS, *CHANGES_WORKSPACES]
     for tool in TOOLS:
+        if tool.name in CHANGES_WORKSPACES:
+            continue
         assert tool.annotations.open_world is not tool.annotations.read_only
         assert tool.annotations.idempotent
         assert not tool.annotations.destructive
 
 
+@pytest.mark.parametrize("name", CHANGES_WORKSPACES)
+def test_tools_that_change_a_workspace_say_how(name: str) -> None:
+    told = BY_NAME[name].annotations
+
+    assert (told.destructive, told.idempotent, told.open_world) == CHANGES_WORKSPACES[name]
+
+
 def test_no_read_only_tool_answers_with_the_key_of_failures() -> None:
-    models = [model for tool in TOOLS if tool.annotations.read_only for model in tool.results]
+    reads = [tool for tool in TOOLS if tool.annotations.read_only and tool.name != "wait_for_workspace"]
+    models = [model for tool in reads for model in tool.results]
 
     assert models
     assert not [model for model in models if "error" in model.model_fields]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from db.clock import FakeClock
 from db.states import LogLevel, LogSource
-from provisioner import joblogs
-from provisioner.joblogs import LogBuffer
+from provisioner import log_buffer
 from provisioner.jobs import Line
+from provisioner.log_buffer import LogBuffer
 
 
 class Sent:
@@ -23,21 +23,21 @@ class Sent:
 
 
 def test_a_line_that_is_too_long_is_cut_and_says_by_how_much() -> None:
-    line = joblogs.bounded("x" * (joblogs.LINE_LIMIT_BYTES + 10))
+    line = log_buffer.bounded("x" * (log_buffer.LINE_LIMIT_BYTES + 10))
 
-    assert len(line) < joblogs.LINE_LIMIT_BYTES + 40
+    assert len(line) < log_buffer.LINE_LIMIT_BYTES + 40
     assert "10 bytes dropped" in line
 
 
 def test_a_cut_never_splits_a_character() -> None:
-    line = joblogs.bounded("ä" * joblogs.LINE_LIMIT_BYTES)
+    line = log_buffer.bounded("ä" * log_buffer.LINE_LIMIT_BYTES)
 
     assert line.startswith("ä" * 1000)
     assert "\N{REPLACEMENT CHARACTER}" not in line
 
 
 def test_what_a_database_cannot_store_is_replaced() -> None:
-    assert joblogs.bounded("a\0b\ud83dc") == "a\N{REPLACEMENT CHARACTER}b?c"
+    assert log_buffer.bounded("a\0b\ud83dc") == "a\N{REPLACEMENT CHARACTER}b?c"
 
 
 async def test_lines_are_sent_when_the_oldest_is_old_enough() -> None:
@@ -46,11 +46,11 @@ async def test_lines_are_sent_when_the_oldest_is_old_enough() -> None:
     task = asyncio.create_task(buffer.run())
     buffer.say("one")
     while not clock.sleepers:
-        await clock.sleep(joblogs.MAX_AGE * 0)
+        await clock.sleep(log_buffer.MAX_AGE * 0)
     buffer.say("two")
     assert sent.batches == []
 
-    clock.advance(joblogs.MAX_AGE)
+    clock.advance(log_buffer.MAX_AGE)
     async with asyncio.timeout(5):
         await sent.came.wait()
     task.cancel()
@@ -63,23 +63,23 @@ async def test_many_lines_are_sent_at_once() -> None:
     buffer = LogBuffer(FakeClock(), sent)
     task = asyncio.create_task(buffer.run())
 
-    for number in range(joblogs.MAX_LINES):
+    for number in range(log_buffer.MAX_LINES):
         buffer.say(str(number))
     async with asyncio.timeout(5):
         await sent.came.wait()
     task.cancel()
 
-    assert len(sent.batches[0]) == joblogs.MAX_LINES
+    assert len(sent.batches[0]) == log_buffer.MAX_LINES
 
 
 async def test_the_buffer_holds_no_more_than_the_job_may_store() -> None:
     buffer = LogBuffer(FakeClock(), Sent())
 
     for _ in range(100):
-        buffer.provisioner(LogLevel.INFO, "x" * joblogs.LINE_LIMIT_BYTES)
+        buffer.provisioner(LogLevel.INFO, "x" * log_buffer.LINE_LIMIT_BYTES)
 
     held = sum(len(line.output) for line in buffer.drain())
-    assert held <= joblogs.JOB_LIMIT_BYTES + joblogs.LINE_LIMIT_BYTES
+    assert held <= log_buffer.JOB_LIMIT_BYTES + log_buffer.LINE_LIMIT_BYTES
 
 
 async def test_secrets_are_masked_longest_first() -> None:
@@ -104,3 +104,19 @@ async def test_a_line_knows_its_stage_and_source() -> None:
         "Planning infrastructure",
     )
     assert (second.source, second.stage, second.level) == (LogSource.PROVISIONER, "its own", LogLevel.WARN)
+
+
+async def test_a_flood_is_sent_in_batches_and_leaves_one_for_the_end() -> None:
+    sent: list[int] = []
+
+    async def send(lines: Sequence[Line]) -> None:
+        sent.append(len(lines))
+
+    buffer = LogBuffer(FakeClock(), send)
+    for _ in range(2 * log_buffer.BATCH_LINES + 1):
+        buffer.provisioner(LogLevel.INFO, "x")
+
+    assert await buffer.rest() == []
+    assert sent == [log_buffer.BATCH_LINES, log_buffer.BATCH_LINES, 1]
+    buffer.provisioner(LogLevel.INFO, "the last")
+    assert [line.output for line in await buffer.rest()] == ["the last"]

@@ -1,0 +1,77 @@
+"""On whose behalf a host calls tools, and in which conversation.
+
+Over a protocol without state a conversation is found by an opaque handle: the id of a chat, or its key.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+from chattool.errors import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from chattool.backend import Chat
+    from chattool.toolset import Toolset
+
+_HANDLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+HANDLE_RULE = "1 to 128 letters, digits, dots, colons, hyphens and underscores"
+
+_UNKNOWN = "unknown chat_id; leave it out to use the default chat"
+_PINNED = "this host works for one chat; leave chat_id out"
+
+
+class Caller(Protocol):
+    """A user, seen through one host or token. Only the user's own chats are found."""
+
+    @property
+    def default_chat(self) -> str:
+        """The handle of the conversation when nothing names another one."""
+        ...
+
+    async def find_chat(self, handle: str) -> Chat | None:
+        """The user's chat with that id or key."""
+        ...
+
+    async def make_chat(self, key: str) -> Chat:
+        """The user's chat with that key, made when missing."""
+        ...
+
+    def toolset(self, chat: Chat | None) -> Toolset:
+        """The tools for ``chat``; without one they answer as for a chat that has no workspace."""
+        ...
+
+
+def is_handle(text: str) -> bool:
+    """Whether ``text`` can name a chat."""
+    return _HANDLE.fullmatch(text) is not None
+
+
+async def chosen_chat(
+    caller: Caller, *, pinned: Collection[str], asked: str | None, make: bool
+) -> Chat | None:
+    """The chat of a call; ``None`` as long as nobody has made it.
+
+    ``pinned`` are the handles that the host gives, which must agree; ``asked`` is the model's. With ``make``
+    a missing chat is made, but never one that only the model named.
+
+    Raises:
+        ToolError: the handles do not agree, or there is no such chat.
+    """
+    if len(set(pinned)) > 1:
+        raise ToolError("the host names two different chats for this call")
+    key = next(iter(pinned), caller.default_chat)
+    if not is_handle(key):
+        raise ToolError(f"the host names no chat: a chat's name has {HANDLE_RULE}")
+    chat = await caller.find_chat(key)
+    if asked and asked != key and (chat is None or asked != str(chat.id)):
+        if pinned:
+            raise ToolError(_PINNED)
+        chat = await caller.find_chat(asked) if is_handle(asked) else None
+        if chat is None:
+            raise ToolError(_UNKNOWN)
+    if chat is None and make:
+        return await caller.make_chat(key)
+    return chat

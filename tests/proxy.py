@@ -1,0 +1,163 @@
+"""A TCP proxy between a client and a server on loopback that treats both badly, as a test says."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from urllib.parse import urlsplit
+
+GUARD_SECONDS = 20
+_CHUNK = 1 << 16
+_REQUEST = re.compile(rb"(?:GET|POST|DELETE) (\S+) HTTP/1\.1\r\n")
+
+
+class Fault(Enum):
+    """What happens to one call."""
+
+    CUT_REQUEST = auto()
+    """The connection ends before the request reaches the server."""
+    LOSE_ANSWER = auto()
+    """The server does what it is asked, and its answer is lost with the connection."""
+    CUT_ANSWER = auto()
+    """The connection ends in the middle of the answer."""
+    HOLD_ANSWER = auto()
+    """The answer comes when ``Proxy.release`` is called."""
+
+
+@dataclass(kw_only=True)
+class _Rule:
+    path: str
+    fault: Fault
+    happened: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Proxy:
+    """Forwards to a server; faults are asked for by the end of a call's path."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.target = (host, port)
+        self.url = ""
+        self._rules: list[_Rule] = []
+        self._open = asyncio.Event()
+        self._open.set()
+        self._released = asyncio.Event()
+        self._refusing = False
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    def once(self, path: str, fault: Fault) -> asyncio.Event:
+        """The next call of ``path`` meets ``fault``; the event says that it has."""
+        rule = _Rule(path=path, fault=fault)
+        self._rules.append(rule)
+        return rule.happened
+
+    def release(self) -> None:
+        """Let held answers go."""
+        self._released.set()
+
+    def silence(self) -> None:
+        """Keep all connections and accept new ones, and let nothing through: half open."""
+        self._open.clear()
+
+    def refuse(self) -> None:
+        """End all connections, and each new one at once."""
+        self._refusing = True
+        self._cut()
+
+    def restore(self) -> None:
+        """Be an ordinary proxy again. What stood still meanwhile is lost."""
+        self._cut()
+        self._refusing = False
+        self._open.set()
+
+    def _cut(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.transport.abort()
+            return
+        try:
+            server_reader, server_writer = await asyncio.open_connection(*self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, server_writer}
+        connection = _Connection(self)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(connection.requests(reader, server_writer))
+                both.create_task(connection.answers(server_reader, writer))
+        except* (OSError, EOFError):
+            pass
+        finally:
+            self._writers -= {writer, server_writer}
+            for each in (writer, server_writer):
+                each.transport.abort()
+
+    def rule(self, path: str) -> _Rule | None:
+        """The rule that a call of ``path`` meets, which is used up."""
+        for rule in self._rules:
+            if path.endswith(rule.path):
+                self._rules.remove(rule)
+                return rule
+        return None
+
+    async def let_through(self) -> None:
+        await self._open.wait()
+
+    async def released(self) -> None:
+        await self._released.wait()
+
+
+class _Connection:
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._rule: _Rule | None = None
+
+    async def requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(_CHUNK):
+            if match := _REQUEST.match(data):
+                self._rule = self._proxy.rule(match[1].decode())
+            await self._proxy.let_through()
+            if self._rule is not None and self._rule.fault is Fault.CUT_REQUEST:
+                self._rule.happened.set()
+                break
+            writer.write(data)
+            await writer.drain()
+        raise EOFError
+
+    async def answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(_CHUNK):
+            await self._proxy.let_through()
+            rule, self._rule = self._rule, None
+            if rule is not None:
+                if rule.fault is Fault.CUT_ANSWER:
+                    writer.write(data[: len(data) // 2])
+                    with suppress(OSError):
+                        await writer.drain()
+                    writer.close()
+                rule.happened.set()
+                if rule.fault is not Fault.HOLD_ANSWER:
+                    break
+                await self._proxy.released()
+            writer.write(data)
+            await writer.drain()
+        raise EOFError
+
+
+@asynccontextmanager
+async def proxy_to(url: str) -> AsyncIterator[Proxy]:
+    """A proxy to the server at ``url``."""
+    target = urlsplit(url)
+    proxy = Proxy(target.hostname or "", target.port or 0)
+    server = await asyncio.start_server(proxy._connected, "127.0.0.1", 0)  # noqa: SLF001 - its other half
+    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield proxy
+    finally:
+        server.close()
+        proxy.refuse()
+        await server.wait_closed()
