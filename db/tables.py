@@ -97,6 +97,8 @@ Index(
     sqlite_where=~users.c.deleted,
     postgresql_where=~users.c.deleted,
 )
+# For lists in the order of owners, those of deleted users included.
+Index("ix_users_username", func.lower(users.c.username))
 
 organization_members = Table(
     "organization_members",

@@ -11,11 +11,13 @@ from sqlalchemy import text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import TextClause
+
 
 def create_index(
     name: str,
     table: str,
-    columns: Sequence[str],
+    columns: Sequence[str | TextClause],
     *,
     where: str | None = None,
     where_on_sqlite: str | None = None,

@@ -157,7 +157,7 @@ def _of_upkeep() -> list[Operation]:
         Operation(name="autostop's sweep", run=autostop._due, most=20),  # noqa: SLF001
         Operation(name="retention of 50 builds", run=prune, most=1500),
         Operation(name="whether anything is left to do", run=build_reads.has_unfinished_job, most=5),
-        Operation(name="how many builds are active", run=build_reads.active_count, most=250),
+        Operation(name="how many builds are active", run=build_reads.active_count, most=1500),
         Operation(
             name="metrics of the fleet",
             run=partial(fleet.state, daemon_offline=_SETTINGS.daemon_offline),
@@ -188,7 +188,7 @@ def _of_lists(place: Place) -> list[Operation]:
 
     return [
         Operation(name="a user's quota", run=quota_of, most=50 + 4 * place.owned),
-        Operation(name="a workspace by its name", run=named, most=20),
+        Operation(name="a workspace by its name", run=named, most=600 + 4 * place.owned),
         Operation(name="a page of one's own workspaces", run=partial(page, sight=member), most=4000),
         Operation(name="a thousand workspaces", run=partial(workspaces.listed, limit=1000), most=12_000),
         Operation(name="newest jobs", run=newest_jobs, most=600),

@@ -25,6 +25,7 @@ def upgrade() -> None:
     create_index(
         "ix_workspace_builds_deadline", "workspace_builds", ["deadline"], where="deadline IS NOT NULL"
     )
+    create_index("ix_users_username", "users", [sa.text("lower(username)")])
     create_index("ix_workspace_agents_resource_id", "workspace_agents", ["resource_id"])
     create_index(
         "ix_workspaces_living",
@@ -46,6 +47,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Forget which jobs were pruned; what was pruned stays away."""
     drop_index("ix_workspaces_living", "workspaces")
+    drop_index("ix_users_username", "users")
     drop_index("ix_workspace_agents_resource_id", "workspace_agents")
     drop_index("ix_workspace_builds_deadline", "workspace_builds")
     drop_index("ix_provisioner_jobs_unpruned", "provisioner_jobs")
