@@ -92,7 +92,7 @@ async def cut(database_url: str) -> AsyncIterator[Cut]:
 @pytest.mark.requirement("P1")
 @pytest.mark.requirement("P2")
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("place", ["claim", "work", "commit_quota", "heartbeat", "finish"])
+@pytest.mark.parametrize("place", ["claim", "archive", "commit_quota", "heartbeat", "finish"])
 async def test_a_database_that_is_away_in_any_phase_loses_no_build_and_runs_none_twice(
     cut: Cut, place: str, fault: str
 ) -> None:

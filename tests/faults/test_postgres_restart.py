@@ -22,7 +22,7 @@ APPLY: list[Step] = [{"delay_ms": 500}, {"complete": {"state": "made", "resource
 
 
 @pytest.mark.requirement("P1")
-@pytest.mark.parametrize("place", ["work", "commit_quota", "commit_quota answered", "apply", "finish"])
+@pytest.mark.parametrize("place", ["archive", "commit_quota", "commit_quota answered", "apply", "finish"])
 async def test_a_build_goes_on_after_the_server_crashed_and_came_back(
     postgres_server: PostgresDatabases, place: str
 ) -> None:
