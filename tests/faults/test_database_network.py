@@ -27,6 +27,7 @@ from tests.scenario import Scenario
 SETTINGS = ProvisionerSettings(
     heartbeat_interval=timedelta(milliseconds=300),
     acquire_poll=timedelta(milliseconds=300),
+    quota_lock_timeout=timedelta(seconds=1),
     retry_backoff=(timedelta(milliseconds=10), timedelta(milliseconds=100)),
 )
 #: A call to a server that has fallen silent is given up after so long.
@@ -84,6 +85,8 @@ async def cut(database_url: str) -> AsyncIterator[Cut]:
         await daemon.ready.wait()
         yield Cut(scenario=scenario, proxy=proxy, client=client, daemon=daemon, echo=echo)
         proxy.restore()
+        for gate in client.gates.values():
+            gate.open()
         daemon.drain()
         async with asyncio.timeout(GUARD_SECONDS):
             await task
