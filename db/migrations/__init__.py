@@ -139,7 +139,7 @@ async def _take_turn(connection: AsyncConnection) -> None:
 
     It asks again and again, since ``CREATE INDEX CONCURRENTLY`` waits for statements that wait.
     """
-    await connection.execution_options(isolation_level="AUTOCOMMIT")
+    connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
     while not (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK})"))).scalar():
         await _elapsed.sleep(_POSTGRES_PAUSE)
 

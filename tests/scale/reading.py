@@ -74,7 +74,7 @@ class _Explaining:
 
     async def scans(self) -> dict[str, int]:
         """How often each table was read from one end to the other."""
-        return dict(await self.driver.fetch(_SCANS))
+        return {row["relname"]: row["seq_scan"] for row in await self.driver.fetch(_SCANS)}
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         await self._explain(sql, arguments)

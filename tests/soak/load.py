@@ -64,21 +64,23 @@ class Load:
             await self._ended(client, build["id"])
 
     async def _post(self, client: httpx.AsyncClient, path: str, body: Any, *, key: str) -> Any:  # noqa: ANN401 - JSON
-        async for attempt in self._attempts():
-            with attempt:
-                answer = await client.post(path, json=body, headers={"Idempotency-Key": key})
-                answer.raise_for_status()
-        return answer.json()
+        async def asked() -> Any:  # noqa: ANN401 - JSON
+            answer = await client.post(path, json=body, headers={"Idempotency-Key": key})
+            answer.raise_for_status()
+            return answer.json()
+
+        return await self._attempts()(asked)
 
     async def _ended(self, client: httpx.AsyncClient, build_id: str) -> None:
         """Follow the log until the server says that it has ended; then note how the build did."""
-        async for attempt in self._attempts():
-            with attempt:
-                await _followed(client, build_id)
-                answer = await client.get(f"/workspacebuilds/{build_id}")
-                answer.raise_for_status()
-        build = answer.json()
-        self.outcomes[_outcome(build)] += 1
+
+        async def followed() -> Any:  # noqa: ANN401 - JSON
+            await _followed(client, build_id)
+            answer = await client.get(f"/workspacebuilds/{build_id}")
+            answer.raise_for_status()
+            return answer.json()
+
+        self.outcomes[_outcome(await self._attempts()(followed))] += 1
 
     def _attempts(self) -> AsyncRetrying:
         def count(_state: object) -> None:

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import version
 from time import perf_counter
 
-import procrastinate
+import procrastinate  # type: ignore[import-not-found]
 
 _BATCH = 500
 
@@ -15,7 +15,7 @@ _BATCH = 500
 async def main(url: str, count: int, concurrency: int) -> None:
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url, max_size=concurrency))
 
-    @app.task(name="nothing")
+    @app.task(name="nothing")  # type: ignore[untyped-decorator]
     async def nothing() -> None:
         pass
 
