@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -17,13 +18,14 @@ from db.clock import SystemClock, jittered, shuffled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
     from pathlib import Path
 
     from tests.soak.plan import Plan
 
 _READY_SECONDS = 60
 _END_SECONDS = 30
+_LOOK = timedelta(milliseconds=200)
+_READY = "action=ready"
 _clock = SystemClock()
 
 
@@ -43,6 +45,11 @@ class Member:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
             )
+
+    async def at_work(self) -> None:
+        """Wait until it has said so, once more than it was killed."""
+        while self.log.read_text(encoding="utf-8", errors="replace").count(_READY) <= self.kills:
+            await _clock.sleep(_LOOK)
 
     async def kill(self) -> None:
         """End it as a power failure would."""
@@ -94,6 +101,8 @@ class Fleet:
         try:
             await asyncio.gather(*(member.start() for member in self.members))
             await asyncio.gather(*map(ready, self.urls))
+            async with asyncio.timeout(_READY_SECONDS):
+                await asyncio.gather(*(member.at_work() for member in self.members))
         except BaseException:
             await self._end()
             raise
@@ -109,6 +118,8 @@ class Fleet:
                 await _clock.sleep(jittered(every, 0.5))
                 await member.kill()
                 await member.start()
+                async with asyncio.timeout(_READY_SECONDS):
+                    await member.at_work()  # on a slow machine, too, most of the fleet is there
 
     def _add(self, name: str, command: Sequence[str], **environment: str) -> None:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("CHATTOOL_")}
