@@ -57,8 +57,8 @@ async def test_builds_end_once_whatever_becomes_of_hints(
         task = asyncio.create_task(daemon.run())
         builds = [await scenario.create() for _ in range(3)]
 
-        for each in builds:
-            while (await scenario.build(each.id)).job.status.active:
+        for build in builds:
+            while (await scenario.build(build.id)).job.status.active:
                 await store.clock.sleep(POLL)
 
         daemon.drain()
