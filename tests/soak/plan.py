@@ -47,7 +47,7 @@ FULL = Plan(
 )
 SHORT = Plan(
     owners=10,
-    builds=90,
+    builds=60,
     at_once=10,
     kill_every=timedelta(seconds=1.5),
     limit=timedelta(minutes=3),
