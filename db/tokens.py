@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from db import ids
 from db.bearer_secrets import digest, new_secret
@@ -95,6 +95,15 @@ _HOLDER = (
     .join(users, users.c.id == _tokens.user_id)
     .outerjoin(organization_members, organization_members.c.user_id == users.c.id)
     .where(_tokens.id == bindparam("token"), _VALID, users.c.status == "active", ~users.c.deleted)
+)
+
+_PRUNE = delete(api_tokens).where(
+    _tokens.id.in_(
+        select(_tokens.id)
+        .where(or_(_tokens.expires_at < bindparam("before"), _tokens.revoked_at < bindparam("before")))
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
 )
 
 
@@ -197,3 +206,8 @@ def holder(conn: Connection, text: str) -> Holder | None:
 def note_use(conn: Connection, token_id: TokenId) -> None:
     """Write down that a token was used just now."""
     conn.run(_USED, token=token_id, now=conn.now)
+
+
+def prune(conn: Connection, before: datetime, most: int) -> int:
+    """Forget tokens that ended before a moment, so many at most; how many there were."""
+    return conn.run(_PRUNE, before=before, most=most)

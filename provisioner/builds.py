@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal, or_, select
+from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal, or_, select, update
 
 from db import builds, ids, names, templates, workspaces
 from db.errors import Conflict, NotFound, RequestError, Validation
@@ -79,8 +79,6 @@ _CONTEXT = (
         *(_last_job.c[c].label(f"last_{c}") for c in ("started_at", "canceled_at", "completed_at", "error")),
         # In the same snapshot: a repeat must not take the first one's build for somebody else's.
         _BY_KEY.scalar_subquery().label("made_before"),
-        queue.last_turn(workspace_table.c.organization_id).label("last_turn"),
-        queue.own_turn(workspace_table.c.organization_id).label("own_turn"),
     )
     .select_from(workspace_table)
     .join(template_table, template_table.c.id == workspace_table.c.template_id)
@@ -111,6 +109,13 @@ _INSERT_BUILD = insert(workspace_builds).values(
     idempotency_key=bindparam("idempotency_key"),
     created_at=bindparam("now"),
     updated_at=bindparam("now"),
+)
+
+# Only the newest build of a workspace can be due, so autostop has no others to look at.
+_CLEAR_DEADLINE = (
+    update(workspace_builds)
+    .where(workspace_builds.c.id == bindparam("previous"), workspace_builds.c.deadline.is_not(None))
+    .values(deadline=None)
 )
 
 
@@ -172,7 +177,6 @@ def create_build(conn: Connection, initiator: Initiator, request: BuildRequest) 
         workspace=request.workspace_id,
         version=request.template_version_id,
         active=request.use_active_version,
-        owner=initiator.id,
         idempotency_key=request.idempotency_key,
     )
     if row is not None and row.made_before is not None:
@@ -242,6 +246,7 @@ def _insert(
     job_and_build = Writes(
         queue.INSERT_JOB,
         _INSERT_BUILD,
+        _CLEAR_DEADLINE,
         job=job_id,
         now=conn.now,
         organization=row.organization_id,
@@ -251,7 +256,6 @@ def _insert(
         file=row.file_id,
         job_input={"workspace_build_id": str(build_id), "log_level": request.log_level or LogLevel.INFO},
         job_tags=job_tags,
-        turn=max(row.last_turn or 0, row.own_turn or 0),
         build=build_id,
         workspace=request.workspace_id,
         build_number=(row.last_number or 0) + 1,

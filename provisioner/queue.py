@@ -43,6 +43,49 @@ RUNNING = and_(_jobs.started_at.is_not(None), _jobs.completed_at.is_(None))
 #: First in, first out; ``turn`` keeps one owner's hundred jobs from starving another's one.
 CLAIM_ORDER = (_jobs.turn, _jobs.created_at, _jobs.id)
 
+_ORGANIZATION = bindparam("organization", type_=_jobs.organization_id.type)
+_others = provisioner_jobs.alias("others").c
+_IN_LINE = (
+    _others.organization_id == _ORGANIZATION,
+    _others.provisioner == bindparam("provisioner"),
+    _others.tags == bindparam("job_tags", type_=_jobs.tags.type),
+)
+_WAITING = (_others.started_at.is_(None), _others.canceled_at.is_(None), _others.completed_at.is_(None))
+_PENDING_IN_ORGANIZATION = (*_WAITING, _others.organization_id == _ORGANIZATION)
+_PENDING_IN_LINE = (*_WAITING, *_IN_LINE)
+
+
+def _turn() -> ColumnElement[int]:
+    """The place in line of a new job: beside the first of its line, but behind its owner's last one there.
+
+    The owner's last one counts even when it has ended, so that those who ask again and again take turns with
+    one whose jobs wait. A line is what the same daemons take: jobs of one organization, provisioner and tags.
+    One that is empty begins where the claims of the organization are, or its first job in line where other
+    daemons are ahead.
+    """
+    first = _first(*_PENDING_IN_LINE)
+    first_of_all = _first(*_PENDING_IN_ORGANIZATION)
+    last_claimed = (
+        select(_others.turn)
+        .where(_others.organization_id == _ORGANIZATION, _others.started_at.is_not(None))
+        .order_by(_others.started_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    beginning = case((first_of_all < last_claimed, first_of_all), else_=last_claimed)
+    base = func.coalesce(first, beginning, 0)
+    after_own = (
+        select(func.max(_others.turn) + 1)
+        .where(*_IN_LINE, _others.initiator_id == bindparam("initiator"), _others.turn >= base)
+        .scalar_subquery()
+    )
+    return func.coalesce(after_own, base)
+
+
+def _first(*where: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.min(_others.turn)).where(*where).scalar_subquery()
+
+
 INSERT_JOB = insert(provisioner_jobs).values(
     id=bindparam("job"),
     created_at=bindparam("now"),
@@ -55,40 +98,8 @@ INSERT_JOB = insert(provisioner_jobs).values(
     file_id=bindparam("file"),
     input=bindparam("job_input"),
     tags=bindparam("job_tags"),
-    turn=bindparam("turn"),
+    turn=_turn(),
 )
-
-
-def last_turn(organization: ColumnElement[object]) -> ScalarSelect[int]:
-    """The turn that was claimed last in an organization."""
-    claimed = provisioner_jobs.alias("claimed")
-    return (
-        select(claimed.c.turn)
-        .where(claimed.c.organization_id == organization, claimed.c.started_at.is_not(None))
-        .order_by(claimed.c.started_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-def own_turn(organization: ColumnElement[object]) -> ScalarSelect[int]:
-    """One more than the highest turn among the pending jobs of ``owner`` in an organization."""
-    own = provisioner_jobs.alias("own")
-    return (
-        select(func.max(own.c.turn) + 1)
-        .where(
-            own.c.started_at.is_(None),
-            own.c.canceled_at.is_(None),
-            own.c.completed_at.is_(None),
-            own.c.organization_id == organization,
-            own.c.initiator_id == bindparam("owner"),
-        )
-        .scalar_subquery()
-    )
-
-
-_ORGANIZATION = bindparam("organization", type_=_jobs.organization_id.type)
-_NEXT_TURN = select(last_turn(_ORGANIZATION).label("last"), own_turn(_ORGANIZATION).label("own"))
 _CLAIMED = (_jobs.id, _jobs.attempt, _jobs.type, _jobs.provisioner, _jobs.organization_id, _jobs.file_id)
 _BY_REQUEST = and_(RUNNING, _jobs.worker_id == bindparam("worker"), _jobs.request_id == bindparam("request"))
 _CLAIMED_BEFORE = (
@@ -208,13 +219,6 @@ def posted(
     conn.notify(JOBS, json.dumps([str(organization_id), provisioner, dict(tags_)]))
 
 
-def next_turn(conn: Connection, organization_id: OrganizationId, owner_id: UserId) -> int:
-    """The place in line of a new job: the turn claimed last, or the one after the owner's last that waits."""
-    row = conn.first(_NEXT_TURN, organization=organization_id, owner=owner_id)
-    assert row is not None  # noqa: S101 - a select of two subqueries always has a row
-    return max(row.last or 0, row.own or 0)
-
-
 def post(
     conn: Connection,
     *,
@@ -239,7 +243,6 @@ def post(
         file=file_id,
         job_input=dict(job_input),
         job_tags=dict(job_tags),
-        turn=next_turn(conn, organization_id, initiator_id),
     )
     posted(conn, organization_id, provisioner.value, job_tags)
     return job_id

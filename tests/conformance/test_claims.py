@@ -87,31 +87,6 @@ async def test_jobs_of_one_owner_are_claimed_oldest_first(scenario: Scenario, cl
     assert [run and run.job_id for run in runs] == [*expected, None]
 
 
-async def test_owners_take_turns_so_that_many_jobs_do_not_starve_one(
-    scenario: Scenario, clock: FakeClock
-) -> None:
-    busy, late = await scenario.member("busy"), await scenario.member("late")
-    first, second, third = [(await scenario.create(user=busy)).job.id for _ in range(3)]
-    clock.advance(timedelta(seconds=1))
-    only = (await scenario.create(user=late)).job.id
-
-    order = [run.job_id for _ in range(4) if (run := await scenario.daemon.claim())]
-
-    assert order == [first, only, second, third]
-
-
-async def test_a_newcomer_joins_the_turn_that_is_being_served(scenario: Scenario, clock: FakeClock) -> None:
-    busy, late = await scenario.member("busy"), await scenario.member("late")
-    first, second, third = [(await scenario.create(user=busy)).job.id for _ in range(3)]
-    assert [(await scenario.claimed(job)).job_id for job in (first, second)]
-    clock.advance(timedelta(seconds=1))
-    newcomer = (await scenario.create(user=late)).job.id
-
-    order = [run.job_id for _ in range(2) if (run := await scenario.daemon.claim())]
-
-    assert order == [newcomer, third]
-
-
 async def test_a_released_job_keeps_its_place_in_line(scenario: Scenario, clock: FakeClock) -> None:
     first = await scenario.create()
     clock.advance(timedelta(seconds=1))

@@ -89,15 +89,3 @@ async def test_the_reaper_looks_at_started_and_pending_jobs_only(busy: Scenario)
 
     assert "ix_provisioner_jobs_lease" in found
     assert "Seq Scan on provisioner_jobs" not in found
-
-
-@pytest.mark.requirement("P11")
-async def test_the_place_in_line_of_a_new_job_is_found_by_index(busy: Scenario) -> None:
-    found = await busy.store.read(
-        plan,
-        queue._NEXT_TURN,  # noqa: SLF001
-        {"organization": busy.organization_id, "owner": busy.user.id},
-    )
-
-    assert "ix_provisioner_jobs_claimed" in found
-    assert "Seq Scan" not in found
