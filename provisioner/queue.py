@@ -97,7 +97,7 @@ _CLAIMED_BEFORE = (
     .values(lease_until=bindparam("until"), updated_at=bindparam("now"))
     .returning(*_CLAIMED)
 )
-# Requests of one daemon come one by one, whichever servers they reach. ``NO KEY`` leaves other references alone.
+# Requests of one daemon come one by one, whichever servers they reach.
 _ASKING = (
     select(provisioner_daemons.c.id)
     .outerjoin(provisioner_keys, provisioner_keys.c.id == provisioner_daemons.c.key_id)
