@@ -32,8 +32,6 @@ async def _caller(connection: HTTPConnection, services: ServicesOf) -> Caller:
     token = token_of(connection.headers)
     caller = await caller_of(services.store, token) if token else None
     if caller is None:
-        if token:
-            services.failures.note(connection.client, services.clock)
         raise Unauthenticated
     # A WebSocket, which has no method, only tells.
     if caller.scope is Scope.READ and connection.scope.get("method", "GET") not in _READING:

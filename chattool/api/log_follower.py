@@ -42,8 +42,8 @@ class LogPage:
 class LogFollower:
     """One reader's way through a log, for as long as it is ``allowed``.
 
-    ``read`` answers the page of lines with ids above its argument. It looks whether the log has ended before it reads the lines, so an end that it reports is one
-    after which nothing comes: the page with ``ended`` is the read once more.
+    ``read`` answers the page of lines with ids above its argument. It looks whether the log has ended before
+    it reads the lines, so an end that it reports is one after which nothing comes.
     """
 
     def __init__(

@@ -17,8 +17,10 @@ from chattool.api.serving import serving
 from chattool.engine.agents import StoreAgents
 from chattool.engine.backend import EngineBackend
 from chattool.engine.chats import StoreChats
+from chattool.mcp_server import McpApp
 from chattool.metrics import Metrics
 from chattool.observed_store import ObservedStore
+from chattool.server_mcp import mcp_of
 from chattool.setup_code import SetupCode
 from db import organizations, tokens, users
 from db.ids import OrganizationId, TokenId
@@ -122,9 +124,10 @@ async def api_host(
     observed = ObservedStore(store, metrics)
     organization = await store.write(users.ensure_organization)
     stopping = asyncio.Event()
+    backend = EngineBackend(observed, provisioner_settings, agent_inactive_timeout=timedelta(seconds=30))
     services = Services(
         store=observed,
-        backend=EngineBackend(observed, provisioner_settings, agent_inactive_timeout=timedelta(seconds=30)),
+        backend=backend,
         chats=StoreChats(observed),
         agents=StoreAgents(observed),
         remote_daemons=RemoteDaemons(StoreClient(observed, provisioner_settings), stopping=stopping),
@@ -136,10 +139,13 @@ async def api_host(
     )
     if failures is not None:
         services = replace(services, failures=failures)
-    app = create_app(services)
+    mcp = mcp_of(services, backend, organization.id)
+    assert mcp is not None, "the extra mcp is not installed"
+    app = create_app(services, mcp=mcp)
     listener = bound("127.0.0.1", 0)
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
+        await stack.enter_async_context(_entered(mcp))
         await stack.enter_async_context(serving(app, listener, close_limit=close_limit))
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with AsyncExitStack() as clients:
@@ -147,3 +153,22 @@ async def api_host(
                 app=app, services=services, root=root, organization_id=organization.id, _stack=clients
             )
             services.stopping.set()
+
+
+@asynccontextmanager
+async def _entered(mcp: McpApp) -> AsyncIterator[None]:
+    """In a task of its own, because it has to end in the task that began it, and fixtures do not."""
+    ready, ended = asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        async with mcp:
+            ready.set()
+            await ended.wait()
+
+    running = asyncio.create_task(run())
+    await ready.wait()
+    try:
+        yield
+    finally:
+        ended.set()
+        await running
