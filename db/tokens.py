@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from db import ids
 from db.errors import NotFound, RequestError, Validation
@@ -78,6 +78,13 @@ _REVOKE = (
     update(api_tokens)
     .where(_tokens.id == bindparam("token"), _tokens.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
+)
+_PRUNE = delete(api_tokens).where(
+    _tokens.id.in_(
+        select(_tokens.id)
+        .where(or_(_tokens.expires_at < bindparam("before"), _tokens.revoked_at < bindparam("before")))
+        .limit(bindparam("most"))
+    )
 )
 _USED = update(api_tokens).where(_tokens.id == bindparam("token")).values(last_used_at=bindparam("now"))
 _HOLDER = (
@@ -199,6 +206,11 @@ def holder(conn: Connection, text: str) -> Holder | None:
 def note_use(conn: Connection, token_id: TokenId) -> None:
     """Write down that a token was used just now."""
     conn.run(_USED, token=token_id, now=conn.now)
+
+
+def prune(conn: Connection, *, ended_before: timedelta, limit: int = 500) -> int:
+    """Remove up to ``limit`` tokens that expired or were revoked so long ago; how many there were."""
+    return conn.run(_PRUNE, before=conn.now - ended_before, most=limit)
 
 
 def _digest(secret: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chattool.engine.agent_calls import forget_expired_calls
 from chattool.engine.chats import forget_old_calls
+from chattool.engine.tokens import forget_ended_tokens
 from provisioner import autostop, reaper
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ async def upkeep(store: Store, settings: ProvisionerSettings) -> AsyncIterator[N
         asyncio.create_task(autostop.run(store), name="chattool-autostop"),
         asyncio.create_task(forget_old_calls(store), name="chattool-retention"),
         asyncio.create_task(forget_expired_calls(store), name="chattool-agent-calls"),
+        asyncio.create_task(forget_ended_tokens(store), name="chattool-tokens"),
     ]
     try:
         yield
