@@ -38,10 +38,11 @@ BASE = "/api/v2"
 EXPERIMENTAL_BASE = "/api/experimental"
 MCP_PATH = "/mcp"
 BODY_LIMIT_BYTES = 1 << 20
-#: Paths whose bodies may be larger.
+#: Patterns of paths whose bodies may be larger.
 LARGER_BODIES = {
     f"{BASE}/files": DEFAULT_LIMITS.total_bytes,
-    f"{BASE}{wire.BASE}/": wire.BODY_LIMIT_BYTES,
+    f"{BASE}{wire.BASE}/.*": wire.BODY_LIMIT_BYTES,
+    f"{BASE}/workspaces/[^/]+/builds": wire.BODY_LIMIT_BYTES,  # a state
     MCP_PATH: 4 << 20,
 }
 _ROUTERS = (
