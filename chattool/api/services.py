@@ -45,6 +45,8 @@ class Services:
     agent_failures: FailureLimit = field(default_factory=lambda: FailureLimit(most=100))
     """Of agents' tokens: more, as many agents may begin behind one address before the server knows them."""
     metrics: Metrics | None = None
+    metrics_token: str = field(default="", repr=False)
+    """What scrapers show; empty: only those on this host may scrape."""
 
     @property
     def clock(self) -> Clock:

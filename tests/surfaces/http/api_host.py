@@ -117,6 +117,7 @@ async def api_host(
     settings: ProvisionerSettings | None = None,
     failures: FailureLimit | None = None,
     close_limit: timedelta = timedelta(seconds=5),
+    metrics_token: str = "",
 ) -> AsyncIterator[ApiHost]:
     """The application on ``store`` while the context lasts; the default organization is made."""
     provisioner_settings = settings or ProvisionerSettings()
@@ -136,6 +137,7 @@ async def api_host(
         external_url="https://chattool.example",
         setup_code=SetupCode(SETUP_CODE),
         metrics=metrics,
+        metrics_token=metrics_token,
     )
     if failures is not None:
         services = replace(services, failures=failures)
