@@ -158,6 +158,15 @@ files = Table(
     UniqueConstraint("hash"),
 )
 
+# An archive is stored once; it belongs to everybody who has shown that they have it.
+file_uploads = Table(
+    "file_uploads",
+    metadata,
+    _ref("file_id", "files"),
+    _ref("user_id", "users"),
+    PrimaryKeyConstraint("file_id", "user_id"),
+)
+
 provisioner_jobs = Table(
     "provisioner_jobs",
     metadata,

@@ -125,7 +125,7 @@ def create_workspace(
     """A new workspace and its first build, a start; with a known idempotency key those made before.
 
     Raises:
-        RequestError: 404 no such template, 400 bad name or parameters, 409 name taken.
+        RequestError: 404 no such template, 400 deprecated template, bad name or parameters, 409 name taken.
     """
     known = _build_with_key(conn, request.idempotency_key)
     if known is not None:
@@ -135,6 +135,12 @@ def create_workspace(
         raise NotFound
     if request.owner_id != initiator.id and ADMINISTRATOR not in initiator.roles:
         raise NotFound
+    if template.deprecated:
+        # Its workspaces go on: only new ones are refused.
+        message = (
+            f"Template {template.name!r} has been deprecated, and cannot be used to create a new workspace."
+        )
+        raise RequestError(400, message, detail=template.deprecated)
     if not names.is_valid(request.name):
         rule = Validation(field="name", detail=f"A name has {names.RULE}.")
         raise RequestError(400, f"Invalid workspace name {request.name!r}.", validations=[rule])

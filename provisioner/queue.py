@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, case, func, insert, literal, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, literal, or_, select, update
 
 from db import ids
 from db.errors import JobCanceled, LeaseLost
 from db.states import JobType, ProvisionerType
-from db.tables import provisioner_jobs, workspace_builds
+from db.tables import provisioner_daemons, provisioner_jobs, provisioner_keys, workspace_builds
 from db.transactions import single_write
 from provisioner import tag_match, tags, work
 from provisioner.jobs import Beat, Claim, Fence
@@ -107,6 +107,16 @@ _CLAIMED_BEFORE = (
     .where(_BY_REQUEST)
     .values(lease_until=bindparam("until"), updated_at=bindparam("now"))
     .returning(*_CLAIMED)
+)
+# Requests of one daemon come one by one, whichever servers they reach.
+_ASKING = (
+    select(provisioner_daemons.c.id)
+    .outerjoin(provisioner_keys, provisioner_keys.c.id == provisioner_daemons.c.key_id)
+    .where(
+        provisioner_daemons.c.id == bindparam("worker"),
+        or_(provisioner_daemons.c.key_id.is_(None), provisioner_keys.c.revoked_at.is_(None)),
+    )
+    .with_for_update(key_share=True, of=provisioner_daemons)
 )
 _ATTEMPT_BY_REQUEST = select(_jobs.id, _jobs.attempt).where(_BY_REQUEST)
 _HELD_FILE = select(_jobs.id).where(
@@ -258,32 +268,58 @@ def claim(
     daemon_tags: Mapping[str, str],
     lease: timedelta,
     request_id: UUID,
-    repeated: bool = False,
 ) -> Claim | None:
     """Take the first job in line that this daemon may take, with what it needs; ``None`` when there is none.
 
-    ``repeated`` says that an earlier call with the same ``request_id`` got no answer; a job claimed by it
-    is answered again, its lease renewed. After a crash at any line the job is either still in line, or held
-    with a lease that runs out.
+    After a crash at any line the job is either still in line, or held with a lease that runs out.
     """
-    row = None
-    if repeated:
-        row = conn.first(
-            _CLAIMED_BEFORE, worker=worker_id, request=request_id, now=conn.now, until=conn.now + lease
-        )
-    if row is None:
-        row = conn.first(
-            _claim(tuple(sorted(provisioners))),
-            worker=worker_id,
-            request=request_id,
-            organization=organization_id,
-            daemon_tags=dict(daemon_tags),
-            daemon_untagged=daemon_tags == tags.UNTAGGED,
-            now=conn.now,
-            until=conn.now + lease,
-        )
-    if row is None:
+    row = conn.first(
+        _claim(tuple(sorted(provisioners))),
+        worker=worker_id,
+        request=request_id,
+        organization=organization_id,
+        daemon_tags=dict(daemon_tags),
+        daemon_untagged=daemon_tags == tags.UNTAGGED,
+        now=conn.now,
+        until=conn.now + lease,
+    )
+    return None if row is None else _claimed(conn, row, worker_id)
+
+
+def claim_once(
+    conn: Connection,
+    *,
+    worker_id: DaemonId,
+    organization_id: OrganizationId,
+    provisioners: Sequence[str],
+    daemon_tags: Mapping[str, str],
+    lease: timedelta,
+    request_id: UUID,
+) -> Claim | None:
+    """``claim`` for a request that may have been made before, or may be made elsewhere at this moment.
+
+    The job that it claimed then is answered again, its lease renewed. A daemon whose key was revoked while
+    it waited gets none.
+    """
+    if conn.first(_ASKING, worker=worker_id) is None:
         return None
+    row = conn.first(
+        _CLAIMED_BEFORE, worker=worker_id, request=request_id, now=conn.now, until=conn.now + lease
+    )
+    if row is not None:
+        return _claimed(conn, row, worker_id)
+    return claim(
+        conn,
+        worker_id=worker_id,
+        organization_id=organization_id,
+        provisioners=provisioners,
+        daemon_tags=daemon_tags,
+        lease=lease,
+        request_id=request_id,
+    )
+
+
+def _claimed(conn: Connection, row: Any, worker_id: DaemonId) -> Claim:  # noqa: ANN401 - a row of _CLAIMED
     claimed = Claim(
         fence=Fence(job_id=row.id, attempt=row.attempt, worker_id=worker_id),
         type=JobType(row.type),

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from chattool.api import errors, sight
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, UserName
 from chattool.api.models import builds as models
 from chattool.api.models.wire import Message
@@ -28,7 +28,7 @@ from provisioner import build_checks, cancel
 from provisioner import builds as builder
 from provisioner.build_requests import BuildRequest
 
-router = APIRouter(tags=["Builds"])
+router = APIRouter(tags=["Builds"], route_class=SignedInFirst)
 
 _LARGEST_NUMBER = 2**31 - 1
 ExpectStatus = Annotated[

@@ -116,6 +116,7 @@ async def api_host(
     settings: ProvisionerSettings | None = None,
     failures: FailureLimit | None = None,
     close_limit: timedelta = timedelta(seconds=5),
+    metrics_token: str = "",
 ) -> AsyncIterator[ApiHost]:
     """The application on ``store`` while the context lasts; the default organization is made."""
     provisioner_settings = settings or ProvisionerSettings()
@@ -135,11 +136,12 @@ async def api_host(
         external_url="https://chattool.example",
         setup_code=SetupCode(SETUP_CODE),
         metrics=metrics,
+        metrics_token=metrics_token,
     )
     if failures is not None:
         services = replace(services, failures=failures)
     mcp = mcp_of(services, backend, organization.id)
-    assert mcp is not None
+    assert mcp is not None, "the extra mcp is not installed"
     app = create_app(services, mcp=mcp)
     listener = bound("127.0.0.1", 0)
     async with AsyncExitStack() as stack:
