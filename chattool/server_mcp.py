@@ -10,7 +10,6 @@ from chattool.identity import Scope, caller_of
 from db.errors import RequestError
 
 if TYPE_CHECKING:
-    from chattool.api.failures import Client
     from chattool.api.services import Services
     from chattool.engine.backend import EngineBackend
     from chattool.mcp_server import McpApp
@@ -30,10 +29,9 @@ def mcp_of(services: Services, backend: EngineBackend, default_organization: Org
         log.info('no /mcp; for it: pip install "chattool[mcp]"', extra={"action": "mcp"})
         return None
 
-    async def verify(token: str, client: Client) -> EngineCaller | None:
+    async def verify(token: str) -> EngineCaller | None:
         caller = await caller_of(services.store, token)
         if caller is None:
-            services.failures.note(client, services.clock)
             return None
         homes = sorted(caller.organization_roles)
         if not homes:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-    Client = tuple[str, int] | None
-    VerifyToken = Callable[[str, Client], Awaitable[Caller | None]]
+    VerifyToken = Callable[[str], Awaitable[Caller | None]]
 
 _CALLER = "chattool.caller"
 _CHAT_HEADER = b"chattool-chat-id"
@@ -36,8 +35,8 @@ _ONLY_POST = {"message": "There is no stream to follow here; send requests by PO
 def mcp_app(verify_token: VerifyToken, *, external_url: str | None = None) -> McpApp:
     """An ASGI application for the path ``/mcp``, to be entered as a context for as long as it serves.
 
-    ``verify_token`` gives the caller of a bearer token, ``None`` for one that is unknown, expired or revoked;
-    it hears whose connection it is, too. What it raises, and what reading the body raises, is for the
+    ``verify_token`` gives the caller of a bearer token, ``None`` for one that is unknown, expired or revoked.
+    What it raises, and what reading the body raises, is for the
     application around this one. Requests have to name a local host or that of ``external_url``.
     """
     return McpApp(verify_token, external_url=external_url)
@@ -105,7 +104,7 @@ class McpApp:
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > TOKEN_LIMIT:
             return None
-        return await self._verify_token(token, scope.get("client"))
+        return await self._verify_token(token)
 
 
 def _origin(request: Any) -> Origin:  # noqa: ANN401 - the library's request
