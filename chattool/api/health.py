@@ -9,9 +9,9 @@ from fastapi.responses import PlainTextResponse
 
 from chattool.api.models.wire import Message, Wire
 from chattool.api.services import ServicesOf
-from db import fleet
 from db.engine import check_usable
 from db.errors import NotFound, RequestError, SchemaMismatch, StoreError
+from provisioner import fleet
 
 #: At the root of the site, for probes and scrapers; they need no token.
 probes = APIRouter(tags=["Health"])
