@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chattool.cli.command import WrongUsage
-from chattool.cli.options import DEFAULT_USER
+from chattool.starter import ALLOWANCE, DEFAULT_USER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +52,9 @@ async def open_session(options: Options) -> AsyncIterator[Session]:
     async with open_database(options) as store:
         found = await store.read(_found, options.user)
         if found is None:
-            found = await store.write(_made, options.user)
+            # A database of many is somebody's to set up; a state directory works at once.
+            allowance = ALLOWANCE if options.url is None else 0
+            found = await store.write(_made, options.user, allowance)
         organization, user = found
         yield Session(store=store, organization=organization, user=user)
 
@@ -113,7 +115,7 @@ def _found(conn: Connection, name: str) -> tuple[Organization, User] | None:
     return None if organization is None or user is None else (organization, user)
 
 
-def _made(conn: Connection, name: str) -> tuple[Organization, User]:
+def _made(conn: Connection, name: str, allowance: int) -> tuple[Organization, User]:
     from db import accounts, users
     from db.errors import NotFound
 
@@ -122,4 +124,4 @@ def _made(conn: Connection, name: str) -> tuple[Organization, User]:
     # An owner that nobody asked for has no place beside the real ones.
     if accounts.any_user(conn):
         raise NotFound(f"no user {name!r}; say which one you are: --user NAME, or CHATTOOL_USER")
-    return users.ensure_owner(conn, name)
+    return users.ensure_owner(conn, name, allowance=allowance)

@@ -68,7 +68,7 @@ async def _add(command: Command, name: str, roles: list[str]) -> None:
     from chattool.cli.session import open_session
     from db import names, users
     from db.errors import Conflict, RequestError
-    from provisioner.builds import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
+    from provisioner.build_requests import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
 
     known = (ADMINISTRATOR, TEMPLATE_ADMINISTRATOR, AUDITOR)
     if unknown := set(roles) - set(known):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from db import templates
+from db import templates, users
 from db.clock import FakeClock
 from db.errors import RequestError
 from db.ids import JobId, TemplateVersionId
@@ -166,3 +166,12 @@ async def test_a_push_with_no_tags_at_all_takes_those_of_before_away(scenario: S
     _, second_job = await scenario.push("tagged", version_tags={})
 
     assert (await scenario.job(second_job)).tags == tags.UNTAGGED
+
+
+async def test_an_organization_that_ever_had_a_template_is_told_from_a_new_one(scenario: Scenario) -> None:
+    new = await scenario.store.write(users.create_organization, "elsewhere", allowance=40)
+
+    assert await scenario.store.read(templates.ever_had_one, scenario.organization_id)
+    assert not await scenario.store.read(templates.ever_had_one, new.id)
+    (everyone,) = await scenario.store.read(users.list_groups, new.id)
+    assert everyone.quota_allowance == 40

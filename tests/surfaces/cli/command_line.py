@@ -45,6 +45,7 @@ class CommandLine:
 
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    python: Path = Path(sys.executable)
 
     def __call__(self, *words: object, **environment: str) -> Ended:
         """The command, ended."""
@@ -74,7 +75,7 @@ class CommandLine:
         """The command, running; it is ended with the context."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHATTOOL_")}
         process = subprocess.Popen(
-            [sys.executable, "-m", "chattool", *map(str, words)],
+            [self.python, "-P", "-m", "chattool", *map(str, words)],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
