@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from db.fleet import FleetState
+    from provisioner.fleet import FleetState
     from provisioner.jobs import Outcome
     from quota import QuotaCommit
 
@@ -56,6 +57,11 @@ class Metrics:
             "Builds that asked for more credits than the budget leaves.",
             registry=self._registry,
         )
+        self._repairs = Counter(
+            "chattool_jobs_repaired",
+            "Lost and forgotten jobs that this server's reaper put back in line or ended.",
+            registry=self._registry,
+        )
         self._queue = Gauge(
             "chattool_pending_jobs",
             "Jobs waiting for a daemon, by provisioner and tags.",
@@ -68,6 +74,12 @@ class Metrics:
             ("provisioner", "tags"),
             registry=self._registry,
         )
+        self._without_daemon = Gauge(
+            "chattool_pending_jobs_without_daemon",
+            "Those of the waiting jobs that no daemon online could take, by provisioner and tags.",
+            ("provisioner", "tags"),
+            registry=self._registry,
+        )
         self._running = Gauge("chattool_running_jobs", "Jobs at work.", registry=self._registry)
         self._daemons = Gauge(
             "chattool_daemons",
@@ -75,6 +87,9 @@ class Metrics:
             ("online",),
             registry=self._registry,
         )
+        build = Gauge("chattool_build_info", "1, with the version.", ("version",), registry=self._registry)
+        build.labels(version("chattool")).set(1)
+        ProcessCollector(registry=self._registry)
 
     def request(self, method: str, route: str, status: int, duration: timedelta) -> None:
         """Count an answered request; ``route`` is the pattern of its path."""
@@ -95,14 +110,19 @@ class Metrics:
         if not answer.ok:
             self._refusals.inc()
 
+    def job_repaired(self) -> None:
+        """Count a repair by the reaper."""
+        self._repairs.inc()
+
     def text(self, fleet: FleetState) -> bytes:
         """All of it, in Prometheus' text format, with the fleet as it is now."""
-        for gauge in (self._queue, self._oldest):
+        for gauge in (self._queue, self._oldest, self._without_daemon):
             gauge.clear()
         for line in fleet.lines:
             self._queue.labels(line.provisioner, line.tags).set(line.jobs)
             self._oldest.labels(line.provisioner, line.tags).set(line.oldest.total_seconds())
+            self._without_daemon.labels(line.provisioner, line.tags).set(line.without_daemon)
         self._running.set(fleet.running)
-        self._daemons.labels("true").set(fleet.daemons_online)
+        self._daemons.labels("true").set(len(fleet.online))
         self._daemons.labels("false").set(fleet.daemons_offline)
         return generate_latest(self._registry)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections import OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 from db.errors import ChattoolError
@@ -10,7 +12,7 @@ from provisioner.jobs import Claim, Fence, Outcome
 from quota import QuotaCommit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from chattool.metrics import Metrics
@@ -22,6 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _REMEMBERED_CLAIMS = 10_000
+_REPAIR = "reaper.repair"
 
 
 class ObservedStore:
@@ -40,33 +43,16 @@ class ObservedStore:
     async def write(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        begin = self.clock.monotonic()
-        outcome = "error"
-        try:
+        with self._counted(function):
             answer = await self._store.write(function, *args, **kwargs)
-            outcome = "ok"
-        except ChattoolError as error:
-            outcome = error.code.lower()
-            raise
-        finally:
-            self._metrics.call(_name(function), outcome, self.clock.monotonic() - begin)
-        self._note(answer, args)
+        self._note(_name(function), answer, args)
         return answer
 
     async def read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        begin = self.clock.monotonic()
-        outcome = "error"
-        try:
-            answer = await self._store.read(function, *args, **kwargs)
-            outcome = "ok"
-        except ChattoolError as error:
-            outcome = error.code.lower()
-            raise
-        finally:
-            self._metrics.call(_name(function), outcome, self.clock.monotonic() - begin)
-        return answer
+        with self._counted(function):
+            return await self._store.read(function, *args, **kwargs)
 
     def limited(self, timeout: timedelta) -> ObservedStore:
         return ObservedStore(self._store.limited(timeout), self._metrics, claims=self._claims)
@@ -84,7 +70,23 @@ class ObservedStore:
     async def __aexit__(self, *exc_info: object) -> None:
         return None
 
-    def _note(self, answer: object, arguments: tuple[object, ...]) -> None:
+    @contextmanager
+    def _counted(self, function: Callable[..., object]) -> Iterator[None]:
+        begin = self.clock.monotonic()
+        outcome = "error"
+        try:
+            yield
+            outcome = "ok"
+        except CancelledError:
+            outcome = "canceled"  # whoever asked has gone; no fault of the database
+            raise
+        except ChattoolError as error:
+            outcome = error.code.lower()
+            raise
+        finally:
+            self._metrics.call(_name(function), outcome, self.clock.monotonic() - begin)
+
+    def _note(self, function: str, answer: object, arguments: tuple[object, ...]) -> None:
         match answer, arguments:
             case Claim(fence=fence), _:
                 self._claims[fence] = self.clock.monotonic()
@@ -97,6 +99,8 @@ class ObservedStore:
                 self._metrics.job_ended(
                     outcome, None if claimed is None else self.clock.monotonic() - claimed
                 )
+            case True, _ if function == _REPAIR:
+                self._metrics.job_repaired()
             case _:
                 pass
 

@@ -109,6 +109,12 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
+def has_key(path: Path | None) -> bool:
+    """Whether there is a key for the database, as in ``of_database``; none is made."""
+    given = bool(os.environ.get(VARIABLE, "").strip(" ,"))
+    return given or (path is not None and _key_file(path).exists())
+
+
 def of_database(path: Path | None) -> Secrets:
     """The secrets of the SQLite file at ``path``, or, without one, of a database that several hosts share."""
 
@@ -117,10 +123,14 @@ def of_database(path: Path | None) -> Secrets:
         if path is None:
             return given
         # What was sealed before a key was given stays readable.
-        file = path.with_name(f"{path.name}.key")
+        file = _key_file(path)
         return [*given, *_key_in(file)] if given else [_ensured_key(file)]
 
     return Secrets(keys)
+
+
+def _key_file(database: Path) -> Path:
+    return database.with_name(f"{database.name}.key")
 
 
 def _key_in(file: Path) -> list[str]:

@@ -82,6 +82,11 @@ def given_values(documents: Iterable[Mapping[str, object]], secrets: Secrets) ->
     }
 
 
+def sealed(documents: Iterable[Mapping[str, object]]) -> int:
+    """How many of the variables have a value that is sealed."""
+    return sum(_SEALED in each for each in documents)
+
+
 def variable_values(documents: Sequence[Mapping[str, object]], secrets: Secrets) -> dict[str, str]:
     """The values in force: those that were given, else the defaults.
 

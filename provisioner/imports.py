@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, update
 
-from db import ids, templates
+from db import builds, ids, templates
 from db.errors import Conflict, RequestError, Validation
 from db.ids import new_id
 from db.states import JobType, ProvisionerType, Transition
@@ -59,7 +59,8 @@ def push(
 
     The template is made when it is missing.
     The version becomes active when its import succeeds; until then builds go on with the one before.
-    ``variables`` are values for template variables; one that is not given keeps its value of before.
+    ``variables`` are values for template variables; one that is not given keeps its value of before. Without
+    ``version_tags``, the tags stay what they were.
 
     Raises:
         RequestError: 400 for a bad name, bad tags, or a template of another provisioner.
@@ -75,7 +76,7 @@ def push(
         file_id=templates.store_file(conn, archive),
         provisioner=provisioner,
         message=message,
-        tags=version_tags or {},
+        tags=_tags(conn, template) if version_tags is None else version_tags,
         variables=variables or {},
     )
     return add_version(conn, organization_id, initiator_id, upload, template=template)
@@ -144,6 +145,13 @@ def _check_upload(conn: Connection, upload: Upload, template: Template | None) -
             f"not by {upload.provisioner}; choose another name."
         )
         raise RequestError(400, message)
+
+
+def _tags(conn: Connection, known: Template | None) -> dict[str, str]:
+    if known is None or known.active_version_id is None:
+        return {}
+    before = builds.job(conn, templates.version(conn, known.active_version_id).job_id).tags
+    return {name: value for name, value in before.items() if name != "owner"}
 
 
 def _values(conn: Connection, known: Template | None, given: Mapping[str, str]) -> dict[str, str]:

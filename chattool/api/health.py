@@ -13,9 +13,9 @@ from chattool.api.caller import token_of
 from chattool.api.models.wire import Message, Wire
 from chattool.api.services import Services, ServicesOf
 from chattool.identity import Unauthenticated
-from db import fleet
 from db.engine import check_usable
 from db.errors import NotFound, RequestError, SchemaMismatch, StoreError
+from provisioner import fleet
 
 #: At the root of the site, for probes and scrapers; they need no user's token.
 probes = APIRouter(tags=["Health"])

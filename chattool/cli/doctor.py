@@ -10,7 +10,7 @@ import typer
 from chattool.cli.command import FAILED, OK, Command, run
 
 if TYPE_CHECKING:
-    from chattool.cli.checks import Check
+    from chattool.cli.verdicts import Check
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,8 @@ def doctor(ctx: typer.Context) -> int:
 
 
 async def _doctor(command: Command) -> int:
-    from chattool.cli.checks import Verdict, all_checks
+    from chattool.cli.checks import all_checks
+    from chattool.cli.verdicts import Verdict
 
     found: list[Check] = []
     async for check in all_checks(command.options):
@@ -40,7 +41,7 @@ async def _doctor(command: Command) -> int:
 
 
 def _show(command: Command, check: Check) -> None:
-    from chattool.cli.checks import Verdict
+    from chattool.cli.verdicts import Verdict
 
     mark, style = {
         Verdict.OK: ("✓", ""),

@@ -116,9 +116,12 @@ def _found(conn: Connection, name: str) -> tuple[Organization, User] | None:
 
 
 def _made(conn: Connection, name: str, allowance: int) -> tuple[Organization, User]:
-    from db import users
+    from db import accounts, users
     from db.errors import NotFound
 
     if name.lower() != DEFAULT_USER:
         raise NotFound(f"no user {name!r}; add one with: chattool users add {name}")
+    # An owner that nobody asked for has no place beside the real ones.
+    if accounts.any_user(conn):
+        raise NotFound(f"no user {name!r}; say which one you are: --user NAME, or CHATTOOL_USER")
     return users.ensure_owner(conn, name, allowance=allowance)

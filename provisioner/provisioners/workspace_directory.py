@@ -42,7 +42,10 @@ def confined(root: Path, directory: Path, workspace: WorkspaceMetadata) -> Path:
     place = directory.parent.resolve() / directory.name
     parts = place.relative_to(base).parts if place.is_relative_to(base) else ()
     if len(parts) != 2 or parts[0].startswith(".") or not parts[1].endswith(_suffix(workspace)):  # noqa: PLR2004 - owner and workspace
-        raise DirectoryOutside(f"not a directory of this workspace below {root}: {directory}")
+        raise DirectoryOutside(
+            f"not a directory of this workspace below {root}: {directory}; "
+            "was it made by a daemon with other --workspaces, or on another host?"
+        )
     return place
 
 

@@ -11,7 +11,7 @@ from db.errors import RequestError
 from db.ids import JobId, TemplateVersionId
 from db.states import JobErrorCode, JobStatus, ProvisionerType
 from db.transactions import Store
-from provisioner import imports
+from provisioner import imports, tags
 from provisioner.jobs import Imported
 from provisioner.protocol import Parameter, ParseResult, PlanResult, Variable
 from tests.scenario import Scenario
@@ -146,6 +146,26 @@ async def test_tags_cannot_hold_what_the_database_cannot(scenario: Scenario) -> 
         await scenario.push("nul", version_tags={"a": "b\0c"})
 
     assert caught.value.status_code == 400
+
+
+async def test_a_push_without_tags_keeps_those_of_the_version_before(scenario: Scenario) -> None:
+    daemon = await scenario.another_daemon("gpu", daemon_tags={**tags.UNTAGGED, "gpu": "yes"})
+    _, first_job = await scenario.push("tagged", version_tags={"gpu": "yes"})
+    await (await scenario.claimed(first_job, daemon)).finish(imported=EMPTY)
+
+    _, second_job = await scenario.push("tagged")
+
+    assert (await scenario.job(second_job)).tags == {"scope": "organization", "owner": "", "gpu": "yes"}
+
+
+async def test_a_push_with_no_tags_at_all_takes_those_of_before_away(scenario: Scenario) -> None:
+    daemon = await scenario.another_daemon("gpu", daemon_tags={**tags.UNTAGGED, "gpu": "yes"})
+    _, first_job = await scenario.push("tagged", version_tags={"gpu": "yes"})
+    await (await scenario.claimed(first_job, daemon)).finish(imported=EMPTY)
+
+    _, second_job = await scenario.push("tagged", version_tags={})
+
+    assert (await scenario.job(second_job)).tags == tags.UNTAGGED
 
 
 async def test_an_organization_that_ever_had_a_template_is_told_from_a_new_one(scenario: Scenario) -> None:

@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from db import builds as build_reads
-from db import fleet, jobs, template_usage, users, workspace_details, workspaces
+from db import jobs, template_usage, users, workspace_details, workspaces
 from db.ids import DaemonId, new_id
 from db.states import JobStatus, LogLevel, LogSource
 from db.tables import workspaces as workspace_table
 from db.workspace_details import Sight, WorkspaceFilter
-from provisioner import autostop, builds, commit, daemons, finish, joblogs, queue, retention, stuck_jobs, tags
+from provisioner import (
+    autostop,
+    builds,
+    commit,
+    daemons,
+    finish,
+    fleet,
+    joblogs,
+    queue,
+    retention,
+    stuck_jobs,
+    tags,
+)
 from provisioner.build_requests import BuildRequest, Initiator
 from provisioner.jobs import Line, Outcome
 from provisioner.protocol import Agent, Resource

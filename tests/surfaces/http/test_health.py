@@ -4,7 +4,9 @@ import httpx
 from sqlalchemy import Text, bindparam, column, table, update
 
 from db import migrations
+from db.clock import FakeClock
 from db.transactions import Connection, Store
+from provisioner import reaper
 from tests.scenario import Scenario
 from tests.surfaces.http.api_host import ApiHost, Person, api_host
 
@@ -76,6 +78,30 @@ async def test_metrics_tell_queue_daemons_ends_refusals_requests_and_calls(api: 
     assert sample(text, 'chattool_job_seconds_count{status="succeeded"}') == 2
     assert sample(text, "chattool_quota_refusals_total") == 1
     assert sample(text, 'chattool_database_call_seconds_count{function="queue.claim",outcome="ok"}') == 3
+
+
+async def test_metrics_tell_which_waiting_jobs_no_daemon_online_could_take(api: ApiHost) -> None:
+    scenario = await Scenario.on(api.store)
+    await scenario.push("for-a-gpu", version_tags={"gpu": "yes"})
+    await scenario.create()
+
+    text = (await fetched(api, "/metrics")).text
+
+    for_gpu = '{provisioner="echo",tags="{\\"gpu\\":\\"yes\\",\\"scope\\":\\"organization\\"}"}'
+    plain = '{provisioner="echo",tags="{\\"scope\\":\\"organization\\"}"}'
+    assert sample(text, f"chattool_pending_jobs_without_daemon{for_gpu}") == 1
+    assert f"chattool_pending_jobs_without_daemon{plain} 0.0" in text
+
+
+async def test_metrics_count_what_the_reaper_repairs(api: ApiHost, clock: FakeClock) -> None:
+    scenario = await Scenario.on(api.store)
+    build = await scenario.create()
+    await scenario.claimed(build.job.id)
+    clock.advance(scenario.lost)
+
+    assert await reaper.reap(api.store, scenario.settings) == 1
+
+    assert sample((await fetched(api, "/metrics")).text, "chattool_jobs_repaired_total") == 1
 
 
 async def refused(scenario: Scenario) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import bindparam, func, select
 
+from db.records import Daemon
 from db.tables import provisioner_daemons, provisioner_jobs
 from db.types import canonical_json
+from provisioner import queue, tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from db.statements import Row
     from db.transactions import Connection
 
 
@@ -26,6 +29,8 @@ class Waiting:
     """As JSON; the id of an owner is left out."""
     jobs: int
     oldest: timedelta
+    without_daemon: int
+    """Those of them that no daemon online could take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,35 +39,32 @@ class FleetState:
 
     lines: Sequence[Waiting]
     running: int
-    daemons_online: int
+    online: Sequence[Daemon]
     daemons_offline: int
 
 
 _jobs = provisioner_jobs.c
+_KIND = (_jobs.organization_id, _jobs.provisioner, _jobs.tags)
 _WAITING = (
-    select(
-        _jobs.provisioner, _jobs.tags, func.count().label("jobs"), func.min(_jobs.queued_at).label("oldest")
+    select(*_KIND, func.count().label("jobs"), func.min(_jobs.queued_at).label("oldest"))
+    .where(queue.PENDING)
+    .group_by(*_KIND)
+)
+_RUNNING = select(func.count().label("jobs")).select_from(provisioner_jobs).where(queue.RUNNING)
+_ONLINE = (
+    select(*(provisioner_daemons.c[name] for name in Daemon.__dataclass_fields__))
+    .where(
+        provisioner_daemons.c.last_seen_at
+        > bindparam("online_since", type_=provisioner_daemons.c.last_seen_at.type)
     )
-    .where(_jobs.started_at.is_(None), _jobs.canceled_at.is_(None), _jobs.completed_at.is_(None))
-    .group_by(_jobs.provisioner, _jobs.tags)
+    .order_by(provisioner_daemons.c.name)
 )
-_RUNNING = (
-    select(func.count().label("jobs"))
-    .select_from(provisioner_jobs)
-    .where(_jobs.started_at.is_not(None), _jobs.completed_at.is_(None))
-)
-_is_online = provisioner_daemons.c.last_seen_at > bindparam(
-    "online_since", type_=provisioner_daemons.c.last_seen_at.type
-)
-_DAEMONS = select(
-    func.coalesce(func.sum(case((_is_online, 1), else_=0)), 0).label("online"), func.count().label("known")
-).select_from(provisioner_daemons)
+_KNOWN = select(func.count().label("daemons")).select_from(provisioner_daemons)
 
 
 def state(conn: Connection, *, daemon_offline: timedelta) -> FleetState:
     """How the fleet stands; a daemon is online when it was seen within ``daemon_offline``."""
-    daemons = conn.first(_DAEMONS, online_since=conn.now - daemon_offline)
-    assert daemons is not None  # noqa: S101 - counts always have a row
+    online = conn.records(Daemon, _ONLINE, online_since=conn.now - daemon_offline)
     lines: dict[tuple[str, str], Waiting] = {}
     for row in conn.rows(_WAITING):
         # One series per kind of job, not one per user.
@@ -70,15 +72,25 @@ def state(conn: Connection, *, daemon_offline: timedelta) -> FleetState:
         key = (row.provisioner, canonical_json(shared))
         known = lines.get(key)
         age = conn.now - row.oldest
+        without_daemon = 0 if any(_may_take(daemon, row) for daemon in online) else row.jobs
         lines[key] = Waiting(
             provisioner=key[0],
             tags=key[1],
             jobs=row.jobs + (known.jobs if known else 0),
             oldest=max(age, known.oldest) if known else age,
+            without_daemon=without_daemon + (known.without_daemon if known else 0),
         )
     return FleetState(
         lines=list(lines.values()),
         running=int(conn.scalar(_RUNNING)),
-        daemons_online=int(daemons.online),
-        daemons_offline=int(daemons.known - daemons.online),
+        online=online,
+        daemons_offline=int(conn.scalar(_KNOWN)) - len(online),
+    )
+
+
+def _may_take(daemon: Daemon, job: Row) -> bool:
+    return (
+        daemon.organization_id == job.organization_id
+        and job.provisioner in daemon.provisioners
+        and tags.matches(job.tags, daemon.tags)
     )
