@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from chattool.engine.templates import provisioner_of
+from chattool.template_folder import provisioner_of
 from chattool.errors import WorkspaceBuildError
 from chattool.waiting import wait_for_build
 from db import builds, templates
