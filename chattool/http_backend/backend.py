@@ -132,10 +132,15 @@ class HttpBackend(HttpInspection):
         return answer_of(answer.decode(errors="replace"))
 
     def build_changes(self, build_id: BuildId) -> AbstractContextManager[Subscription]:
-        return self.changes.subscribe(f"/workspacebuilds/{build_id}/logs", *self._watch(build_id))
+        return self.changes.subscribe(f"/workspacebuilds/{build_id}/logs", *self.watched(build_id))
 
     def agent_changes(self, agent_id: AgentId) -> AbstractContextManager[Subscription]:
-        return self.changes.subscribe(*(self._watch(agent_id) or [f"/workspaceagents/{agent_id}/logs"]))
+        return self.changes.subscribe(*(self.watched(agent_id) or [f"/workspaceagents/{agent_id}/logs"]))
+
+    def watched(self, part: UUID) -> list[str]:
+        """The stream of the workspace that a build or an agent belongs to, once that is known."""
+        workspace_id = self._workspaces.get(part)
+        return [] if workspace_id is None else [f"/workspaces/{workspace_id}/watch"]
 
     async def _workspace(self, workspace_id: WorkspaceId) -> shapes.Workspace:
         path = f"/workspaces/{workspace_id}"
@@ -155,11 +160,6 @@ class HttpBackend(HttpInspection):
             self._workspaces[each] = ids.WorkspaceId(found.workspace_id)
         while len(self._workspaces) > _MOST_REMEMBERED:
             self._workspaces.popitem(last=False)
-
-    def _watch(self, part: UUID) -> list[str]:
-        """The stream of the workspace that a build or an agent belongs to, once that is known."""
-        workspace_id = self._workspaces.get(part)
-        return [] if workspace_id is None else [f"/workspaces/{workspace_id}/watch"]
 
 
 def _values(parameters: Mapping[str, str], preset_id: object) -> dict[str, object]:

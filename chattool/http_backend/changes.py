@@ -1,7 +1,7 @@
 """Wake-ups over HTTP: what a server streams is only a hint here, and whoever waits reads again.
 
-While a path is waited for, one task of this process follows it, however many wait. Where nothing can be followed,
-those who wait are woken every second instead.
+While a path is waited for, one task of this process follows it, however many wait. Where nothing can be
+followed, those who wait are woken every second instead.
 """
 
 from __future__ import annotations

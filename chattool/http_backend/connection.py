@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 import tenacity
@@ -22,7 +22,7 @@ from db.errors import StoreBusy, StoreUnavailable
 from provisioner.http_connection import server_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Hashable, Mapping
 
     from db.clock import Clock
 
@@ -230,15 +230,15 @@ class ApiConnection:
 
     def _parsed(self, shape: type[A], content: bytes) -> A:
         try:
-            found: A = _adapter(shape).validate_json(content or b"null")
+            found: A = _adapter(cast("Hashable", shape)).validate_json(content or b"null")
         except ValidationError:
             raise StoreUnavailable(f"{self.url} answered with something else than its API does") from None
         return found
 
 
 @lru_cache(maxsize=64)
-def _adapter(shape: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any type that an answer may have
-    return TypeAdapter(shape)
+def _adapter(shape: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast("type[Any]", shape))
 
 
 def _full(path: str) -> str:

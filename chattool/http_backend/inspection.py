@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class HttpInspection:
-    """``InspectionBackend`` on a server. Who acts is whose token it is; the server decides what they may see."""
+    """``InspectionBackend`` on a server, which decides what the token's user may see, whoever is to act."""
 
     evaluates_defaults = False
 

@@ -58,6 +58,12 @@ def problem_of(url: str, status: int, headers: Mapping[str, str], content: bytes
         return _BY_CODE[code](message)
     if code == AgentCallFailed.code:
         return AgentCallFailed(_text(body, "reason"), message)
+    return _by_status(url, status, message, body, headers)
+
+
+def _by_status(
+    url: str, status: int, message: str, body: Mapping[str, object], headers: Mapping[str, str]
+) -> ChattoolError:
     if status == HTTPStatus.UNAUTHORIZED:
         return SignedOut(url)
     if _MULTIPLE_CHOICES <= status < _BAD_REQUEST:
@@ -66,12 +72,13 @@ def problem_of(url: str, status: int, headers: Mapping[str, str], content: bytes
         return StoreUnavailable(f"{url} answered {status}" + (f": {message}" if message else ""))
     if status == HTTPStatus.NOT_FOUND:
         return NotFound(message)
-    error = _refusal(status, message, code, body)
+    error = _refusal(status, message, body)
     error.retry_after = _retry_after(headers)
     return error
 
 
-def _refusal(status: int, message: str, code: str, body: Mapping[str, object]) -> RequestError:
+def _refusal(status: int, message: str, body: Mapping[str, object]) -> RequestError:
+    code = _text(body, "code")
     detail, validations = _text(body, "detail"), _validations(body)
     if code:
         return ServerRefused(status, message, code=code, detail=detail, validations=validations)

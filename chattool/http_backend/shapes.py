@@ -78,7 +78,7 @@ class Group(Shape):
 class Token(Shape):
     """A token without its secret."""
 
-    id: str
+    id: UUID
     user_id: UUID
     token_name: str = ""
     scope: str = ""
@@ -91,6 +91,12 @@ class NewKey(Shape):
     """A secret, shown once."""
 
     key: str
+
+
+class NewToken(NewKey):
+    """A token, shown once."""
+
+    id: UUID
 
 
 class ProvisionerKey(Shape):

@@ -1,4 +1,4 @@
-"""A host on a real engine with the echo provisioner: in its process, and over HTTP; on SQLite and PostgreSQL."""
+"""A host on a real engine with the echo provisioner: in its process and over HTTP, on both stores."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
