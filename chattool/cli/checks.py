@@ -48,15 +48,18 @@ class Check:
     """What to do about it; empty when all is well."""
 
 
-def _ok(name: str, detail: str) -> Check:
+def ok(name: str, detail: str) -> Check:
+    """That all is well."""
     return Check(name=name, verdict=Verdict.OK, detail=detail)
 
 
-def _warning(name: str, detail: str, advice: str = "") -> Check:
+def warning(name: str, detail: str, advice: str = "") -> Check:
+    """That something works, and may not for long."""
     return Check(name=name, verdict=Verdict.WARNING, detail=detail, advice=advice)
 
 
-def _failed(name: str, detail: str, advice: str = "") -> Check:
+def failed(name: str, detail: str, advice: str = "") -> Check:
+    """That something does not work."""
     return Check(name=name, verdict=Verdict.FAILED, detail=detail, advice=advice)
 
 
@@ -65,6 +68,12 @@ async def all_checks(options: Options) -> AsyncIterator[Check]:
     yield _python()
     yield _packages()
     yield _terraform()
+    if options.server is not None:
+        from chattool.cli.server_checks import server_checks
+
+        async for check in server_checks(options):
+            yield check
+        return
     yield _postgres_driver(options)
     if options.url is None:
         for check in _state_directory(options):
@@ -76,8 +85,8 @@ async def all_checks(options: Options) -> AsyncIterator[Check]:
 def _python() -> Check:
     text = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info < _OLDEST_PYTHON:
-        return _failed("python", text, "Python 3.11 or newer is needed")
-    return _ok("python", text)
+        return failed("python", text, "Python 3.11 or newer is needed")
+    return ok("python", text)
 
 
 def _packages() -> Check:
@@ -94,26 +103,26 @@ def _packages() -> Check:
         advice = (
             "another distribution has packages of these names: use a virtual environment of chattool's own"
         )
-        return _failed("packages", f"not chattool's: {', '.join(strange)}", advice)
-    return _ok("packages", f"chattool, provisioner, quota and db in {home}")
+        return failed("packages", f"not chattool's: {', '.join(strange)}", advice)
+    return ok("packages", f"chattool, provisioner, quota and db in {home}")
 
 
 def _terraform() -> Check:
     from provisioner.provisioners.terraform.program import ProgramMissing, find_command
 
     try:
-        return _ok("terraform", " ".join(find_command()))
+        return ok("terraform", " ".join(find_command()))
     except ProgramMissing as missing:
-        return _ok("terraform", f"{missing}; only templates of .tf files need one")
+        return ok("terraform", f"{missing}; only templates of .tf files need one")
 
 
 def _postgres_driver(options: Options) -> Check:
     if importlib.util.find_spec("asyncpg") is not None:
-        return _ok("postgresql", "the driver asyncpg is installed")
+        return ok("postgresql", "the driver asyncpg is installed")
     detail = "the driver asyncpg is not installed"
     if options.url is not None and options.url.startswith("postgres"):
-        return _failed("postgresql", detail, 'pip install "chattool[postgres]"')
-    return _ok("postgresql", f"{detail}; only postgresql:// URLs need it")
+        return failed("postgresql", detail, 'pip install "chattool[postgres]"')
+    return ok("postgresql", f"{detail}; only postgresql:// URLs need it")
 
 
 def _state_directory(options: Options) -> Iterator[Check]:
@@ -121,25 +130,25 @@ def _state_directory(options: Options) -> Iterator[Check]:
 
     home = options.home
     if not home.exists():
-        yield _ok("state directory", f"{home} will be made when it is needed")
+        yield ok("state directory", f"{home} will be made when it is needed")
     elif not os.access(home, os.W_OK | os.X_OK):
-        yield _failed("state directory", f"{home} cannot be written", "change its permissions, or set --home")
+        yield failed("state directory", f"{home} cannot be written", "change its permissions, or set --home")
     else:
-        yield _ok("state directory", str(home))
+        yield ok("state directory", str(home))
     existing = next(path for path in (home, *home.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     text = f"{free / (1 << 30):.1f} GiB free"
     if free < _NO_SPACE:
-        yield _failed("disk space", text, "make room: builds and the database need some")
+        yield failed("disk space", text, "make room: builds and the database need some")
     elif free < _SCARCE_SPACE:
-        yield _warning("disk space", text, "make room before it runs out")
+        yield warning("disk space", text, "make room before it runs out")
     else:
-        yield _ok("disk space", text)
+        yield ok("disk space", text)
     engine = background.status(home)
     if engine.running:
-        yield _ok("background engine", f"process {engine.pid}, {engine.phase}, version {engine.version}")
+        yield ok("background engine", f"process {engine.pid}, {engine.phase}, version {engine.version}")
     else:
-        yield _ok("background engine", "not running; it starts when it is needed")
+        yield ok("background engine", "not running; it starts when it is needed")
 
 
 async def _database(options: Options) -> AsyncIterator[Check]:
@@ -148,18 +157,18 @@ async def _database(options: Options) -> AsyncIterator[Check]:
     try:
         path = sqlite_path(options.database)
     except ValueError as error:
-        yield _failed("database", str(error))
+        yield failed("database", str(error))
         return
     if path is not None and not path.exists():
-        yield _ok("database", f"{path} will be made when it is needed")
+        yield ok("database", f"{path} will be made when it is needed")
         return
     try:
         async with open_store(options.database, migrate=False) as store:
-            yield _ok("database", f"{path or 'PostgreSQL'} can be read; its schema is the one we need")
+            yield ok("database", f"{path or 'PostgreSQL'} can be read; its schema is the one we need")
             async for check in _open_database(store):
                 yield check
     except ChattoolError as error:
-        yield _failed("database", str(error))
+        yield failed("database", str(error))
     if path is not None:
         yield _journal(path)
 
@@ -169,16 +178,16 @@ async def _open_database(store: Store) -> AsyncIterator[Check]:
     from quota import check as ledger
 
     await store.write(_nothing)
-    yield _ok("database writes", "a write transaction succeeds")
+    yield ok("database writes", "a write transaction succeeds")
     skew = abs(store.clock.now() - SystemClock().now())
     text = f"{skew.total_seconds() * 1000:.0f} ms between this machine and the database"
-    yield _ok("clock", text) if skew < _SKEW else _warning("clock", text, "let NTP set this machine's clock")
+    yield ok("clock", text) if skew < _SKEW else warning("clock", text, "let NTP set this machine's clock")
     drifts = await store.read(ledger.drifts)
     if drifts:
         names = ", ".join(drift.workspace_name for drift in drifts)
-        yield _failed("quota ledger", f"differs from the builds: {names}", "see: chattool quota check")
+        yield failed("quota ledger", f"differs from the builds: {names}", "see: chattool quota check")
     else:
-        yield _ok("quota ledger", "is what the builds say")
+        yield ok("quota ledger", "is what the builds say")
     yield await store.read(_daemons)
 
 
@@ -187,10 +196,10 @@ def _journal(path: Path) -> Check:
         with path.open("rb") as file:
             versions = file.read(20)[18:]
     except OSError as error:
-        return _failed("write-ahead log", f"{path}: {error.strerror}")
+        return failed("write-ahead log", f"{path}: {error.strerror}")
     if versions == _WAL_VERSIONS:
-        return _ok("write-ahead log", "on")
-    return _warning("write-ahead log", "off", "is the file on a network drive? SQLite needs a local one")
+        return ok("write-ahead log", "on")
+    return warning("write-ahead log", "off", "is the file on a network drive? SQLite needs a local one")
 
 
 def _nothing(conn: Connection) -> None:
@@ -206,4 +215,4 @@ def _daemons(conn: Connection) -> Check:
     known = [] if organization is None else daemons.listed(conn, organization.id)
     offline = ProvisionerSettings().daemon_offline
     online = [daemon.name for daemon in known if conn.now - daemon.last_seen_at <= offline]
-    return _ok("daemons", f"{len(online)} seen lately" + (f": {', '.join(online)}" if online else ""))
+    return ok("daemons", f"{len(online)} seen lately" + (f": {', '.join(online)}" if online else ""))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from chattool import backend
 from chattool.cli import http_lookup, http_records, operations
 from chattool.cli.command import WrongUsage
-from chattool.cli.lookup_texts import no_group
+from chattool.cli.lookup_texts import NO_USER, no_group
 from chattool.cli.options import DEFAULT_USER
 from chattool.http_backend import records, shapes
 from db import ids
-from db.errors import NotFound, RequestError
+from db.errors import NotFound, RequestError, StoreBusy, StoreUnavailable
 from db.states import AgentLifecycle, JobStatus, Transition
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from chattool.callers import Caller
@@ -44,6 +45,9 @@ _PAGE = 1000
 _MOST_PAGES = 100
 _AT_ONCE = 8
 _POLL = timedelta(seconds=2)
+#: How long a server may be away while a build is followed.
+_SILENCE = timedelta(seconds=30)
+_RETRY = timedelta(milliseconds=500)
 _AT_WORK = frozenset({AgentLifecycle.CREATED, AgentLifecycle.STARTING})
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -58,6 +62,21 @@ class HttpOperations:
         own = {DEFAULT_USER, remote.user.username.lower()}
         self._user = DEFAULT_USER if user.lower() in own else user
         self._organization = f"/organizations/{remote.organization.id}"
+
+    @classmethod
+    async def of(cls, remote: Remote, user: str) -> Self:
+        """The operations, if the user is known.
+
+        Raises:
+            NotFound: there is no such user, or the token's user may not look at it.
+        """
+        made = cls(remote, user)
+        if made._user != DEFAULT_USER:
+            try:
+                await remote.connection.get(shapes.User, f"/users/{http_lookup.part(user)}")
+            except NotFound as error:
+                raise NotFound(NO_USER.format(user)) from error
+        return made
 
     async def toolset(self, chat: str, *, on_chat_updated: OnChatUpdated | None = None) -> Toolset:
         self._check_own()
@@ -129,11 +148,7 @@ class HttpOperations:
         await self._backend.build(build_id)  # so that its workspace is known, and can be watched
         with self._backend.build_changes(build_id) as changes:
             while True:
-                # The build before its lines: when it has ended, all of them are there.
-                found = await self._connection.get(shapes.Build, path)
-                lines = await self._connection.get(
-                    list[shapes.JobLog], f"{path}/logs", after=after, limit=_LINES
-                )
+                found, lines = await self._patiently(partial(self._standing, path, after))
                 build = http_records.build(found, parameters)
                 has_more = len(lines) >= _LINES
                 yield operations.BuildReport(
@@ -156,11 +171,11 @@ class HttpOperations:
             at_work = bool(logs)
             while at_work:
                 # The state before the lines: an agent sends its last line before it says that it is ready.
-                states = await self._backend.agents(build_id)
+                states = await self._patiently(partial(self._backend.agents, build_id))
                 at_work = any(agent.lifecycle_state in _AT_WORK for agent in states)
                 for agent_id, path in logs.items():
-                    lines = await self._connection.get(list[shapes.AgentLog], path, after=after[agent_id])
-                    for line in lines:
+                    read = partial(self._connection.get, list[shapes.AgentLog], path, after=after[agent_id])
+                    for line in await self._patiently(read):
                         after[agent_id] = line.id
                         yield names[agent_id], line.output
                 if at_work:
@@ -254,6 +269,24 @@ class HttpOperations:
             await self._connection.delete(f"{self._organization}/provisionerkeys/{http_lookup.part(name)}")
         except NotFound as error:
             raise NotFound(f"no valid key {name!r}; see: chattool keys list") from error
+
+    async def _standing(self, path: str, after: int) -> tuple[shapes.Build, list[shapes.JobLog]]:
+        # The build before its lines: when it has ended, all of them are there.
+        found = await self._connection.get(shapes.Build, path)
+        logs = f"{path}/logs"
+        return found, await self._connection.get(list[shapes.JobLog], logs, after=after, limit=_LINES)
+
+    async def _patiently(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What is read, also from a server that is just being started again."""
+        clock = self._connection.clock
+        deadline = clock.monotonic() + _SILENCE
+        while True:
+            try:
+                return await read()
+            except (StoreUnavailable, StoreBusy):
+                if clock.monotonic() >= deadline:
+                    raise
+            await clock.sleep(_RETRY)
 
     def _check_own(self) -> None:
         if self._user != DEFAULT_USER:

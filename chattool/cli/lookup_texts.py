@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NO_WORKSPACE = "no workspace {!r}; see: chattool workspaces list"
+NO_USER = "no user {0!r}; add one with: chattool users add {0}"
 NO_BUILD = "no build {!r}; name a workspace, WORKSPACE#NUMBER or a build's id"
 
 

@@ -37,7 +37,7 @@ async def open_operations(options: Options) -> AsyncIterator[Operations]:
         async with open_server(options) as remote:
             from chattool.cli.http_operations import HttpOperations
 
-            yield HttpOperations(remote, options.user)
+            yield await HttpOperations.of(remote, options.user)
         return
     async with open_database(options) as store:
         from chattool.cli.store_operations import StoreOperations
@@ -158,9 +158,10 @@ def _found(conn: Connection, name: str) -> tuple[Organization, User] | None:
 
 
 def _made(conn: Connection, name: str) -> tuple[Organization, User]:
+    from chattool.cli.lookup_texts import NO_USER
     from db import users
     from db.errors import NotFound
 
     if name.lower() != DEFAULT_USER:
-        raise NotFound(f"no user {name!r}; add one with: chattool users add {name}")
+        raise NotFound(NO_USER.format(name))
     return users.ensure_owner(conn, name)
