@@ -110,13 +110,26 @@ def test_a_server_that_is_away_is_one_line_and_the_token_in_none(server: Served)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
 
-    ended = CommandLine(server.folder / "away")(
-        "--url", url, "--debug", "workspaces", "list", CHATTOOL_TOKEN=server.token
-    )
+    away = CommandLine(server.folder / "away", {"CHATTOOL_TOKEN": server.token}, ("--url", url))
 
-    assert ended.code == 1
-    assert ended.err.splitlines()[-1].startswith(f"error: no answer from {url}: ")
-    assert server.token not in ended.out + ended.err
+    ended = away("workspaces", "list")
+    with away.started("--debug", "workspaces", "list") as debugged:
+        out, err = debugged.communicate(timeout=TIME_LIMIT_SECONDS)
+
+    assert (ended.code, debugged.returncode) == (1, 1)
+    assert ended.one_line.startswith(f"error: no answer from {url}: ")
+    assert "DEBUG httpcore" in err
+    assert server.token not in ended.out + ended.err + out + err
+
+
+def test_what_is_logged_of_calls_does_not_hold_the_token(server: Served) -> None:
+    client = server.client()
+    with client.started("--debug", "quota", "show") as debugged:
+        out, err = debugged.communicate(timeout=TIME_LIMIT_SECONDS)
+
+    assert debugged.returncode == 0
+    assert "/api/v2/users/me" in err
+    assert server.token not in out + err
 
 
 def test_a_build_is_followed_through_a_restart_of_the_server(server: Served, tmp_path: Path) -> None:
