@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from chattool import backend
 from chattool.cli import http_lookup, http_records, operations
 from chattool.cli.command import WrongUsage
-from chattool.cli.lookup_texts import NO_USER, no_group
+from chattool.cli.http_accounts import HttpAccounts
 from chattool.cli.options import DEFAULT_USER
 from chattool.http_backend import records, shapes
 from db import ids
-from db.errors import NotFound, RequestError, StoreBusy, StoreUnavailable
+from db.errors import RequestError, StoreBusy, StoreUnavailable
 from db.states import AgentLifecycle, JobStatus, Transition
 
 if TYPE_CHECKING:
@@ -32,11 +32,8 @@ if TYPE_CHECKING:
         WorkspaceDetails,
     )
     from chattool.context import OnChatUpdated
-    from chattool.http_backend import Remote
     from chattool.toolset import Toolset
-    from db.ids import BuildId, TokenId, WorkspaceId
-    from db.records import Group, ProvisionerKey, User
-    from db.tokens import Token
+    from db.ids import BuildId, WorkspaceId
 
 T = TypeVar("T")
 
@@ -49,34 +46,10 @@ _POLL = timedelta(seconds=2)
 _SILENCE = timedelta(seconds=30)
 _RETRY = timedelta(milliseconds=500)
 _AT_WORK = frozenset({AgentLifecycle.CREATED, AgentLifecycle.STARTING})
-_MICROSECOND = timedelta(microseconds=1)
 
 
-class HttpOperations:
+class HttpOperations(HttpAccounts):
     """``Operations`` on a server, as the user of a token; with ``user``, what is looked at is that user's."""
-
-    def __init__(self, remote: Remote, user: str) -> None:
-        self._remote = remote
-        self._connection = remote.connection
-        self._backend = remote.backend
-        own = {DEFAULT_USER, remote.user.username.lower()}
-        self._user = DEFAULT_USER if user.lower() in own else user
-        self._organization = f"/organizations/{remote.organization.id}"
-
-    @classmethod
-    async def of(cls, remote: Remote, user: str) -> Self:
-        """The operations, if the user is known.
-
-        Raises:
-            NotFound: there is no such user, or the token's user may not look at it.
-        """
-        made = cls(remote, user)
-        if made._user != DEFAULT_USER:
-            try:
-                await remote.connection.get(shapes.User, f"/users/{http_lookup.part(user)}")
-            except NotFound as error:
-                raise NotFound(NO_USER.format(user)) from error
-        return made
 
     async def toolset(self, chat: str, *, on_chat_updated: OnChatUpdated | None = None) -> Toolset:
         self._check_own()
@@ -201,74 +174,6 @@ class HttpOperations:
             groups=[(each.name, each.quota_allowance) for each in statement.groups],
             workspaces=[http_records.workspace(each, charged) for each in found],
         )
-
-    async def groups(self) -> Sequence[Group]:
-        found = await self._connection.get(list[shapes.Group], f"{self._organization}/groups")
-        return [http_records.group(each) for each in found]
-
-    async def set_allowance(self, group: str, credits_per_day: int) -> Group:
-        known = await self.groups()
-        for found in known:
-            if found.name.lower() == group.lower():
-                body = {"quota_allowance": credits_per_day}
-                return http_records.group(
-                    await self._connection.patch(shapes.Group, f"/groups/{found.id}", body)
-                )
-        raise no_group(group, [each.name for each in known])
-
-    async def users(self) -> Sequence[User]:
-        found: list[shapes.User] = []
-        for _ in range(_MOST_PAGES):
-            page = await self._connection.get(shapes.Users, "/users", limit=_PAGE, offset=len(found))
-            found += page.users
-            if not page.users or len(found) >= page.count:
-                break
-        return [http_records.user(each) for each in found]
-
-    async def add_user(self, name: str, roles: Sequence[str]) -> User:
-        body = {"username": name, "roles": list(roles)}
-        try:
-            return http_records.user(await self._connection.post(shapes.User, "/users", body))
-        except RequestError as error:
-            if error.status_code != 409:  # noqa: PLR2004 - a conflict
-                raise
-            raise RequestError(409, f"user {name!r} exists already") from error
-
-    async def create_token(self, name: str, *, scope: str, lifetime: timedelta | None) -> tuple[TokenId, str]:
-        if lifetime is None:
-            raise WrongUsage("a server makes no tokens without an end; give --days")
-        body = {"token_name": name, "scope": scope, "lifetime": lifetime // _MICROSECOND * 1000}
-        path = f"/users/{http_lookup.part(self._user)}/keys/tokens"
-        made = await self._connection.post(shapes.NewToken, path, body)
-        return ids.TokenId(made.id), made.key
-
-    async def tokens(self) -> Sequence[Token]:
-        path = f"/users/{http_lookup.part(self._user)}/keys/tokens"
-        return [http_records.token(each) for each in await self._connection.get(list[shapes.Token], path)]
-
-    async def revoke_token(self, token_id: TokenId) -> None:
-        await self._connection.delete(f"/users/{http_lookup.part(self._user)}/keys/tokens/{token_id}")
-
-    async def create_key(self, name: str, tags: Mapping[str, str]) -> tuple[ProvisionerKey, str]:
-        path = f"{self._organization}/provisionerkeys"
-        made = await self._connection.post(shapes.NewKey, path, {"name": name, "tags": dict(tags)})
-        key = next(key for key, _ in await self.keys() if key.name == name and key.revoked_at is None)
-        return key, made.key
-
-    async def keys(self) -> Sequence[tuple[ProvisionerKey, int]]:
-        found = await self._connection.get(
-            list[shapes.ProvisionerKey], f"{self._organization}/provisionerkeys"
-        )
-        daemons = await self._connection.get(list[shapes.Daemon], f"{self._organization}/provisionerdaemons")
-        holders = [daemon.key_id for daemon in daemons]
-        organization_id = self._remote.organization_id
-        return [(http_records.key(each, organization_id), holders.count(each.id)) for each in found]
-
-    async def revoke_key(self, name: str) -> None:
-        try:
-            await self._connection.delete(f"{self._organization}/provisionerkeys/{http_lookup.part(name)}")
-        except NotFound as error:
-            raise NotFound(f"no valid key {name!r}; see: chattool keys list") from error
 
     async def _standing(self, path: str, after: int) -> tuple[shapes.Build, list[shapes.JobLog]]:
         # The build before its lines: when it has ended, all of them are there.

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from chattool.backend import CreateBuild
 from chattool.cli import lookup, operations, store_records
-from chattool.cli.lookup_texts import no_group
+from chattool.cli.store_accounts import StoreAccounts
 from chattool.settings import ToolSettings
-from db import agents, builds, provisioner_keys, templates, tokens, users, workspaces
-from db.errors import Conflict, NotFound, RequestError
+from db import agents, builds, templates, users, workspaces
 from db.states import AgentLifecycle, Transition
 from provisioner import cancel
 from quota import workspace_quota
@@ -33,25 +32,18 @@ if TYPE_CHECKING:
     from chattool.context import OnChatUpdated
     from chattool.engine import Engine
     from chattool.toolset import Toolset
-    from db.ids import AgentId, BuildId, OrganizationId, TokenId, UserId, WorkspaceId
-    from db.records import Group, Organization, ProvisionerKey, User
+    from db.ids import AgentId, BuildId, OrganizationId, UserId, WorkspaceId
+    from db.records import User
     from db.states import JobStatus
-    from db.tokens import Token
-    from db.transactions import Connection, Store
+    from db.transactions import Connection
 
 _LINES = 400
 _POLL = timedelta(seconds=2)
 _AT_WORK = frozenset({AgentLifecycle.CREATED, AgentLifecycle.STARTING})
 
 
-class StoreOperations:
+class StoreOperations(StoreAccounts):
     """``Operations`` on an open database. Whether anybody works on builds is another matter."""
-
-    def __init__(self, store: Store, organization: Organization, user: User) -> None:
-        self._store = store
-        self._organization = organization
-        self._organization_id = organization.id
-        self._user = user
 
     @cached_property
     def _engine(self) -> Engine:
@@ -147,43 +139,6 @@ class StoreOperations:
     async def quota(self) -> QuotaReport:
         return await self._store.read(_quota, self._user, self._organization_id)
 
-    async def groups(self) -> Sequence[Group]:
-        return await self._store.read(users.list_groups, self._organization_id)
-
-    async def set_allowance(self, group: str, credits_per_day: int) -> Group:
-        return await self._store.write(_set_allowance, self._organization_id, group, credits_per_day)
-
-    async def users(self) -> Sequence[User]:
-        return await self._store.read(users.list_users, self._organization_id)
-
-    async def add_user(self, name: str, roles: Sequence[str]) -> User:
-        try:
-            return await self._store.write(users.create_user, name, [self._organization_id], roles=roles)
-        except Conflict as error:
-            raise RequestError(409, f"user {name!r} exists already") from error
-
-    async def create_token(self, name: str, *, scope: str, lifetime: timedelta | None) -> tuple[TokenId, str]:
-        token, key = await self._store.write(
-            tokens.create, self._user.id, name=name, scope=scope, lifetime=lifetime
-        )
-        return token.id, key
-
-    async def tokens(self) -> Sequence[Token]:
-        return await self._store.read(tokens.of_user, self._user.id)
-
-    async def revoke_token(self, token_id: TokenId) -> None:
-        await self._store.write(tokens.revoke, token_id)
-
-    async def create_key(self, name: str, tags: Mapping[str, str]) -> tuple[ProvisionerKey, str]:
-        return await self._store.write(provisioner_keys.create, self._organization_id, name, tags)
-
-    async def keys(self) -> Sequence[tuple[ProvisionerKey, int]]:
-        return await self._store.read(_keys, self._organization_id)
-
-    async def revoke_key(self, name: str) -> None:
-        if not await self._store.write(provisioner_keys.revoke, self._organization_id, name):
-            raise NotFound(f"no valid key {name!r}; see: chattool keys list")
-
 
 def _templates(conn: Connection, organization_id: OrganizationId) -> list[Template]:
     return [store_records.template(conn, each) for each in templates.listed(conn, organization_id)]
@@ -267,20 +222,3 @@ def _quota(conn: Connection, user: User, organization_id: OrganizationId) -> Quo
         ],
         workspaces=_workspaces(conn, organization_id, user.id),
     )
-
-
-def _set_allowance(
-    conn: Connection, organization_id: OrganizationId, name: str, credits_per_day: int
-) -> Group:
-    group = users.group_by_name(conn, organization_id, name)
-    if group is None:
-        raise no_group(name, [each.name for each in users.list_groups(conn, organization_id)])
-    users.set_allowance(conn, group.id, credits_per_day)
-    changed = users.group_by_name(conn, organization_id, name)
-    assert changed is not None  # noqa: S101 - it was there a moment ago
-    return changed
-
-
-def _keys(conn: Connection, organization_id: OrganizationId) -> list[tuple[ProvisionerKey, int]]:
-    daemons = provisioner_keys.daemons_per_key(conn, organization_id)
-    return [(key, daemons.get(key.id, 0)) for key in provisioner_keys.listed(conn, organization_id)]
