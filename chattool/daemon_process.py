@@ -14,7 +14,7 @@ from chattool.end_signals import EndSignals
 from chattool.engine.running_daemon import default_workspaces, running_daemon
 from db import users
 from db.engine import open_store
-from provisioner import tags
+from provisioner import reaper, tags
 from provisioner.settings import ProvisionerSettings
 
 if TYPE_CHECKING:
@@ -65,11 +65,17 @@ async def daemon_process(
     daemon_tags: Mapping[str, str],
     settings: ProvisionerSettings,
     signals: EndSignals,
+    only_one: bool = False,
 ) -> AsyncIterator[DaemonProcess]:
-    """The daemon at work, listening to signals until it has drained."""
+    """The daemon at work, listening to signals until it has drained.
+
+    ``only_one`` says that no other process works under ``name`` now, so what one left is repaired first.
+    """
     with signals.handled():
         async with open_store(url) as store:
             organization = await store.write(users.ensure_organization)
+            if only_one and name is not None:
+                await reaper.reap_daemon(store, settings, organization.id, name)
             async with running_daemon(
                 store,
                 organization.id,

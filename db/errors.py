@@ -19,7 +19,7 @@ and ``RuntimeError``, outside the tree.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +62,19 @@ class StoreError(ChattoolError):
     """The database refused or could not be reached."""
 
     code = "STORE_ERROR"
+    _told = ""
+
+    @classmethod
+    def at(cls, place: object, text: str, *, told: str = "") -> Self:
+        """The error of a database at ``place``, a path or a URL, which ``text`` goes on about."""
+        error = cls(f"{place} {text}")
+        error._told = told or f"the database {text}"
+        return error
+
+    @property
+    def told(self) -> str:
+        """The message for those who need not know where the database is: owners of builds."""
+        return self._told or str(self)
 
 
 class StoreBusy(StoreError):

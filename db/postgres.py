@@ -6,7 +6,6 @@ holding the event loop. READ COMMITTED throughout: conditional updates see what 
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
@@ -18,6 +17,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 from db import errors, postgres_errors
 from db.clock import DatabaseClock
 from db.postgres_notify import Listener
+from db.postgres_pool import Pool
 from db.secrets import of_database
 from db.statements import Compiler
 from db.transactions import DEFAULT_TIMEOUT, Connection
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from db.clock import Clock
+    from db.postgres_pool import Driver
     from db.secrets import Secrets
     from db.statements import Row
     from db.transactions import Writes
-
-    Driver = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,16 +116,13 @@ class PostgresStore:
         self.wakeups = Wakeups(self.clock)
         self._secrets = of_database(None)
         self._timeout = timeout
-        self._pool: asyncpg.Pool
-        self._ordinary: asyncpg.Pool
-        self._for_reserved: asyncpg.Pool
+        self._ordinary = Pool(url, _POOL_SIZE, timeout)
+        self._for_reserved = Pool(url, _RESERVED_SIZE, timeout)
+        self._pool = self._ordinary
         self._listener = Listener(url, self.wakeups, self._own_clock)
 
     async def __aenter__(self) -> Self:
         async with postgres_errors.translating(self.url, self._timeout):
-            self._ordinary = await _open_pool(self.url, _POOL_SIZE, self._timeout)
-            self._for_reserved = await _open_pool(self.url, _RESERVED_SIZE, self._timeout)
-            self._pool = self._ordinary
             await self._listener.start()
         return self
 
@@ -136,11 +132,7 @@ class PostgresStore:
     async def close(self) -> None:
         await self._listener.stop()
         for pool in (self._ordinary, self._for_reserved):
-            try:
-                async with asyncio.timeout(self._timeout.total_seconds()):
-                    await pool.close()
-            except TimeoutError:
-                pool.terminate()
+            await pool.close()
 
     def limited(self, timeout: timedelta) -> PostgresStore:
         return self._view(_timeout=timeout)
@@ -195,29 +187,10 @@ class PostgresStore:
                 finally:
                     if not clean or driver.is_in_transaction():
                         driver.terminate()
-                    await self._pool.release(driver)
+                    self._pool.release(driver)
         except errors.StoreBusy as error:
             if conn is not None and conn.committing and isinstance(error.__cause__, TimeoutError):
-                message = f"{error}; what this call did is unknown"
-                raise errors.StoreUnavailable(message) from error
+                seconds = f"{self._timeout.total_seconds():g} s"
+                text = f"did not answer within {seconds}; what this call did is unknown"
+                raise errors.StoreUnavailable.at(postgres_errors.safe_url(self.url), text) from error
             raise
-
-
-async def _open_pool(url: str, size: int, timeout: timedelta) -> asyncpg.Pool:
-    return await asyncpg.create_pool(
-        dsn=postgres_errors.driver_url(url),
-        min_size=1,
-        max_size=size,
-        timeout=timeout.total_seconds(),
-        max_inactive_connection_lifetime=0,
-        reset=_no_reset,
-        server_settings={
-            "application_name": "chattool",
-            "idle_in_transaction_session_timeout": "60s",
-            "default_transaction_isolation": "read committed",
-        },
-    )
-
-
-async def _no_reset(_driver: asyncpg.Connection) -> None:
-    """Nothing to reset: no session state is ever set, and each reset would cost a round trip."""

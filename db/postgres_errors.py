@@ -57,8 +57,8 @@ async def translating(url: str, timeout: timedelta) -> AsyncIterator[None]:
     except errors.ChattoolError:
         raise
     except TimeoutError as error:
-        message = f"{safe_url(url)} did not answer within {timeout.total_seconds():g} s"
-        raise errors.StoreBusy(message) from error
+        text = f"did not answer within {timeout.total_seconds():g} s"
+        raise errors.StoreBusy.at(safe_url(url), text) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise translated(error, url) from error
 
@@ -68,11 +68,15 @@ def translated(error: Exception, url: str) -> errors.StoreError:
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return errors.Conflict(str(error), constraint=error.constraint_name or "")
     if isinstance(error, _BUSY):
-        return errors.StoreBusy(f"{safe_url(url)}: {error}")
+        return errors.StoreBusy.at(safe_url(url), f"answered: {error}")
     if isinstance(error, (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)):
-        return errors.StoreError(f"cannot open {safe_url(url)}: {error}")
+        return errors.StoreError.at(
+            safe_url(url), f"cannot be opened: {error}", told="the database cannot be opened"
+        )
     if isinstance(error, _UNWRITABLE):
-        return errors.StoreReadOnly(f"{safe_url(url)} cannot be written: {error}")
+        return errors.StoreReadOnly.at(safe_url(url), f"cannot be written: {error}")
     if isinstance(error, _UNAVAILABLE):
-        return errors.StoreUnavailable(f"cannot reach {safe_url(url)}: {error}")
-    return errors.StoreError(f"{safe_url(url)}: {error}")
+        return errors.StoreUnavailable.at(
+            safe_url(url), f"cannot be reached: {error}", told="the database cannot be reached"
+        )
+    return errors.StoreError.at(safe_url(url), f"answered: {error}")

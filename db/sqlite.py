@@ -79,8 +79,7 @@ class SqliteConnection(Connection):
         except sqlite3.Error as error:
             raise sqlite_errors.translated(error, self._path) from error
         except (OverflowError, UnicodeError) as error:
-            message = f"{self._path} cannot store a value: {error}"
-            raise errors.StoreError(message) from error
+            raise errors.StoreError.at(self._path, f"cannot store a value: {error}") from error
 
 
 class _Work:
@@ -210,19 +209,25 @@ class SqliteStore:
             message = "the store is closed"
             raise errors.StoreUnavailable(message)
         work = _Work(function, self._loop)
+        limit = self._loop.call_later(self._timeout.total_seconds(), self._give_up, work)
         line.put(work)
         try:
-            async with asyncio.timeout(self._timeout.total_seconds()):
-                return await work.future  # type: ignore[return-value]
-        except TimeoutError:
-            if work.withdraw():
-                message = f"{self.path} was busy for too long"
-                raise errors.StoreBusy(message) from None
-            message = f"{self.path} did not answer in time; what this call did is unknown"
-            raise errors.StoreUnavailable(message) from None
+            return await work.future  # type: ignore[return-value]
         except asyncio.CancelledError:
             work.withdraw()
             raise
+        finally:
+            limit.cancel()
+
+    def _give_up(self, work: _Work) -> None:
+        if work.future.done():
+            return
+        if work.withdraw():
+            error: errors.StoreError = errors.StoreBusy.at(self.path, "was busy for too long")
+        else:
+            text = "did not answer in time; what this call did is unknown"
+            error = errors.StoreUnavailable.at(self.path, text)
+        work.future.set_exception(error)
 
     def _connect(self) -> sqlite3.Connection:
         driver = sqlite3.connect(self.path, isolation_level=None, timeout=0, cached_statements=512)
@@ -299,25 +304,34 @@ class SqliteStore:
     def _commit(self, driver: sqlite3.Connection, works: list[_Work]) -> None:
         if not self._begin(driver, works):
             return
-        for work in works:
-            if not work.begin():
-                continue
-            driver.execute("SAVEPOINT work")
-            work.attempt(SqliteConnection(driver, self.clock, self.path, self._secrets))
-            if not driver.in_transaction:
-                # SQLite itself rolled everything back: disk full, I/O error.
-                work.error = work.error or errors.StoreUnavailable(f"{self.path} dropped the transaction")
-                break
-            if work.error is not None:
-                driver.execute("ROLLBACK TO work")
-            driver.execute("RELEASE work")
-        else:
+        if len(works) == 1:
+            if self._attempted(driver, works[0]):
+                driver.execute("COMMIT" if works[0].error is None else "ROLLBACK")
+        elif all(self._attempted_under_savepoint(driver, work) for work in works):
             driver.execute("COMMIT")
-            return
-        if len(works) > 1:
+        else:
             # One of them broke the transaction of all; each gets one of its own.
             for work in works:
                 self._commit_alone(driver, work)
+
+    def _attempted_under_savepoint(self, driver: sqlite3.Connection, work: _Work) -> bool:
+        driver.execute("SAVEPOINT work")
+        if not self._attempted(driver, work):
+            return False
+        if work.error is not None:
+            driver.execute("ROLLBACK TO work")
+        driver.execute("RELEASE work")
+        return True
+
+    def _attempted(self, driver: sqlite3.Connection, work: _Work) -> bool:
+        """Run the function if its caller still waits; whether the transaction is still open."""
+        if work.begin():
+            work.attempt(SqliteConnection(driver, self.clock, self.path, self._secrets))
+        if not driver.in_transaction:
+            # SQLite itself rolled everything back: disk full, I/O error.
+            work.error = work.error or errors.StoreUnavailable.at(self.path, "dropped the transaction")
+            return False
+        return True
 
     def _commit_alone(self, driver: sqlite3.Connection, work: _Work) -> None:
         try:

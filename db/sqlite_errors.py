@@ -49,14 +49,14 @@ def _ours(error: sqlite3.Error, path: Path) -> errors.StoreError:
     if isinstance(error, sqlite3.IntegrityError):
         return errors.Conflict(str(error), constraint=constraint_name(str(error)))
     if code in _LOCKS:
-        return errors.StoreBusy(f"{path} is locked by another process")
+        return errors.StoreBusy.at(path, "is locked by another process")
     if code in _UNWRITABLE:
-        return errors.StoreReadOnly(f"{path} {_UNWRITABLE[code]}")
+        return errors.StoreReadOnly.at(path, _UNWRITABLE[code])
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return errors.StoreError(f"{path} is not a SQLite database, or it is damaged")
+        return errors.StoreError.at(path, "is not a SQLite database, or it is damaged")
     if code == sqlite3.SQLITE_IOERR:
-        return errors.StoreUnavailable(f"{path} could not be read or written")
-    return errors.StoreError(f"{path}: {error}")
+        return errors.StoreUnavailable.at(path, "could not be read or written")
+    return errors.StoreError.at(path, f"answered: {error}")
 
 
 def constraint_name(message: str) -> str:

@@ -112,7 +112,7 @@ class Connection(ABC):
 
 
 def single_write(function: F) -> F:
-    """Mark a transaction that writes by one statement, its last.
+    """Mark a transaction that writes by one statement; if a later read fails, what was written stands.
 
     A single statement is a transaction by itself, so PostgreSQL is spared a BEGIN and a COMMIT. Called by
     another transaction function, it is a part of that one as usual.

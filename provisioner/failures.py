@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from db.errors import ChattoolError, NotFound
+from db.errors import ChattoolError, NotFound, StoreError
 from db.states import JobErrorCode, JobStatus
 from provisioner import terminal
 from provisioner.errors import ArchiveInvalid, MissingParameter, TemplateInvalid
@@ -48,7 +48,7 @@ def preparation(error: Exception) -> Outcome:
         return failed(f"unpack template: {error}")
     if isinstance(error, NotFound):
         return failed(str(error))
-    return failed(f"prepare job: {_text(error)}")
+    return failed(f"prepare job: {text(error)}")
 
 
 def broken(error: Exception, site: str, *, applied: bool = False) -> Outcome:
@@ -68,8 +68,8 @@ def broken(error: Exception, site: str, *, applied: bool = False) -> Outcome:
             return failed(str(each), code=JobErrorCode.MISSING_TEMPLATE_PARAMETER, applied=applied)
         if isinstance(each, TemplateInvalid):
             return failed(str(each), applied=applied)
-    text = f"{site}: {_text(error)}"
-    return failed(text, code=code_for_text(text), applied=applied)
+    said = f"{site}: {text(error)}"
+    return failed(said, code=code_for_text(said), applied=applied)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -80,7 +80,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _text(error: BaseException) -> str:
+def text(error: BaseException) -> str:
+    """What the owner of a build reads of an error."""
+    if isinstance(error, StoreError):
+        return error.told
     if isinstance(error, ChattoolError):
         return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

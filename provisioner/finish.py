@@ -118,7 +118,9 @@ def finish(conn: Connection, fence: Fence, number: int, outcome: Outcome, lines:
     if ended is None:
         queue.repeated_answer(conn, fence, number)
         return False
-    conn.notify(queue.cancel_topic(fence.job_id))
+    if number == queue.SERVER_CALL or job.build_id is None:
+        # A runner that still works on it has to stop; who waits for an import has no other topic.
+        conn.notify(queue.cancel_topic(fence.job_id))
     if lines:
         conn.notify(joblogs.topic(fence.job_id))
     if job.build_id is not None:

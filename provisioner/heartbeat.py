@@ -24,8 +24,8 @@ class Signals:
     def __init__(self) -> None:
         self.interrupt = asyncio.Event()
         """Stop politely; given to the provisioner."""
-        self.kill = asyncio.Event()
-        """The time for politeness is over."""
+        self.killed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the time for politeness is over."""
         self.canceled = False
         self.closing = ""
         """Why the run has to end although nobody cancelled it."""
@@ -45,7 +45,12 @@ class Signals:
         """Another attempt owns the job, or soon may: nothing more may be written."""
         self.lost = True
         self.interrupt.set()
-        self.kill.set()
+        self.kill()
+
+    def kill(self) -> None:
+        """Wait no longer for an interrupted provisioner."""
+        if not self.killed.done():
+            self.killed.set_result(None)
 
 
 class Heartbeat:
@@ -68,15 +73,17 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat until cancelled or the lease is lost."""
-        watch = asyncio.create_task(self._watch(), name="chattool-lease-watch")
-        try:
-            with self._client.cancels(self._fence) as cancels:
+        with self._client.cancels(self._fence) as cancels:
+            # Until the first beat there is nothing to watch: it comes long before half of the lease.
+            await cancels.wait(self._settings.heartbeat_interval)
+            watch = asyncio.create_task(self._watch(), name="chattool-lease-watch")
+            try:
                 while not self._signals.lost:
                     # A wake-up may be a cancel, and the beat brings it.
-                    await cancels.wait(self._settings.heartbeat_interval)
                     await self._beat()
-        finally:
-            watch.cancel()
+                    await cancels.wait(self._settings.heartbeat_interval)
+            finally:
+                watch.cancel()
 
     async def _beat(self) -> None:
         started = self._clock.monotonic()
@@ -114,5 +121,5 @@ class Heartbeat:
             if self._signals.interrupt.is_set():
                 self._interrupted_at = self._interrupted_at or now
                 if now - self._interrupted_at >= self._settings.force_cancel:
-                    self._signals.kill.set()
+                    self._signals.kill()
             await self._clock.sleep(lease / 12)

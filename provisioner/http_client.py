@@ -59,19 +59,17 @@ class HttpJobClient:
         self.clock = clock
         self.settings = settings
         self._connection = connection
-        self._work: dict[JobId, BuildWork | ImportWork | NotFound] = {}
+        self._missing: dict[JobId, str] = {}
 
     def assigned(self, acquired: wire.Acquired, *, age: timedelta) -> Claim:
-        """The claim, whose work is kept until its runner asks for it."""
+        """The claim with its work; what is missing is kept until its runner asks for it."""
         claim = replace(acquired.claim, age=age)
-        self._work[claim.fence.job_id] = acquired.work or NotFound(acquired.work_error)
+        if claim.work is None:
+            self._missing[claim.fence.job_id] = acquired.work_error
         return claim
 
     async def work(self, claim: Claim) -> BuildWork | ImportWork:
-        found = self._work.pop(claim.fence.job_id)
-        if isinstance(found, NotFound):
-            raise found
-        return found
+        raise NotFound(self._missing.pop(claim.fence.job_id, ""))
 
     async def archive(self, file_id: FileId) -> bytes:
         return await self._connection.download(f"/files/{file_id}", patience=_DOWNLOAD_PATIENCE)

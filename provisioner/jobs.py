@@ -40,6 +40,8 @@ class Claim:
     file_id: FileId
     age: timedelta = timedelta()
     """How long ago, at most, the lease began; a claim that came a long way is older than it looks."""
+    work: BuildWork | ImportWork | None = None
+    """What it needs to run, where that came along."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+import regex
 
 from db.errors import Validation
 from db.states import Transition
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 TYPES = ("string", "number", "bool", "list(string)")
 VALUE_LIMIT_BYTES = 8 << 10
 """Values come from agents and people, and are matched against patterns."""
+PATTERN_LIMIT = timedelta(milliseconds=200)
+"""For one match: some patterns take time that doubles with each character of the value."""
 
 
 def validated(
@@ -138,11 +143,16 @@ def _rule_problem(parameter: Parameter, value: str) -> str:
             return parameter.validation_error or (f"The value must be at least {parameter.validation_min}.")
         if parameter.validation_max is not None and number > parameter.validation_max:
             return parameter.validation_error or (f"The value must be at most {parameter.validation_max}.")
-    if parameter.validation_regex and not re.search(parameter.validation_regex, value):
-        return parameter.validation_error or (
-            f"The value must match the pattern {parameter.validation_regex}."
-        )
-    return ""
+    return _pattern_problem(parameter, value) if parameter.validation_regex else ""
+
+
+def _pattern_problem(parameter: Parameter, value: str) -> str:
+    pattern = parameter.validation_regex
+    try:
+        found = regex.search(pattern, value, timeout=PATTERN_LIMIT.total_seconds())
+    except TimeoutError:
+        return f"Matching the value against the pattern {pattern} takes too long."
+    return "" if found else parameter.validation_error or f"The value must match the pattern {pattern}."
 
 
 def _items(value: str) -> list[str] | None:
@@ -177,8 +187,8 @@ def _definition_problems(parameter: Parameter) -> Iterator[str]:
     if parameter.ephemeral and parameter.default is None:
         yield "an ephemeral parameter needs a default"
     try:
-        re.compile(parameter.validation_regex)
-    except (re.error, RecursionError, OverflowError) as error:
+        regex.compile(parameter.validation_regex)
+    except (regex.error, RecursionError, OverflowError) as error:
         yield f"the regex is broken: {error}"
     yield from _range_problems(parameter)
     if value := _repeated(option.value for option in parameter.options):

@@ -19,7 +19,7 @@ from db.errors import JobCanceled, LeaseLost
 from db.states import JobType, ProvisionerType
 from db.tables import provisioner_jobs, workspace_builds
 from db.transactions import single_write
-from provisioner import tag_match, tags
+from provisioner import tag_match, tags, work
 from provisioner.jobs import Beat, Claim, Fence
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def claim(
     request_id: UUID,
     repeated: bool = False,
 ) -> Claim | None:
-    """Take the first job in line that this daemon may take; ``None`` when there is none.
+    """Take the first job in line that this daemon may take, with what it needs; ``None`` when there is none.
 
     ``repeated`` says that an earlier call with the same ``request_id`` got no answer; a job claimed by it
     is answered again, its lease renewed. After a crash at any line the job is either still in line, or held
@@ -281,13 +281,14 @@ def claim(
         )
     if row is None:
         return None
-    return Claim(
+    claimed = Claim(
         fence=Fence(job_id=row.id, attempt=row.attempt, worker_id=worker_id),
         type=JobType(row.type),
         provisioner=ProvisionerType(row.provisioner),
         organization_id=row.organization_id,
         file_id=row.file_id,
     )
+    return work.with_work(conn, claimed)
 
 
 def withdraw(conn: Connection, worker_id: DaemonId, request_id: UUID) -> bool:

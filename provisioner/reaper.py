@@ -6,12 +6,12 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, func, or_, select, union_all
+from sqlalchemy import and_, bindparam, func, or_, select, union_all, update
 
 from db.clock import shuffled
 from db.errors import LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobStatus, LogLevel, LogSource
-from db.tables import provisioner_jobs, workspace_builds
+from db.tables import provisioner_daemons, provisioner_jobs, workspace_builds
 from provisioner import finish, joblogs, queue
 from provisioner.jobs import Line, Outcome
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from db.ids import JobId
+    from db.ids import JobId, OrganizationId
     from db.statements import Row
     from db.transactions import Connection, Store
     from provisioner.settings import ProvisionerSettings
@@ -46,6 +46,19 @@ _LOCK = (
     )
     .where(_jobs.id == bindparam("job"), or_(_SILENT, _FORGOTTEN))
     .with_for_update(skip_locked=True)
+)
+_END_LEASES = (
+    update(provisioner_jobs)
+    .where(
+        queue.RUNNING,
+        _jobs.worker_id.in_(
+            select(provisioner_daemons.c.id).where(
+                provisioner_daemons.c.organization_id == bindparam("organization"),
+                provisioner_daemons.c.name == bindparam("name"),
+            )
+        ),
+    )
+    .values(lease_until=bindparam("until"))
 )
 _previous = workspace_builds.alias("previous_build")
 # A build that never wrote a state (an orphaning delete) must not leave the workspace without one.
@@ -81,6 +94,17 @@ async def reap(store: Store, settings: ProvisionerSettings) -> int:
     return repaired
 
 
+async def reap_daemon(
+    store: Store, settings: ProvisionerSettings, organization_id: OrganizationId, name: str
+) -> int:
+    """Repair what a daemon known to be dead held, without waiting for its leases; how many jobs that were.
+
+    For a caller who knows that no process works under this name: call it before the next daemon of the name.
+    """
+    await store.write(_end_leases, organization_id, name, settings.lease_grace)
+    return await reap(store, settings)
+
+
 async def run(store: Store, settings: ProvisionerSettings) -> None:
     """Reap at every interval until cancelled."""
     while True:
@@ -97,6 +121,11 @@ async def run(store: Store, settings: ProvisionerSettings) -> None:
 def _limits(now: datetime, settings: ProvisionerSettings) -> dict[str, datetime]:
     waiting = settings.pending_limit or timedelta(days=36500)
     return {"silent_since": now - settings.lease_grace, "waiting_since": now - waiting}
+
+
+def _end_leases(conn: Connection, organization_id: OrganizationId, name: str, grace: timedelta) -> None:
+    over = conn.now - grace - timedelta(milliseconds=1)
+    conn.run(_END_LEASES, organization=organization_id, name=name, until=over)
 
 
 def _find(conn: Connection, settings: ProvisionerSettings) -> list[JobId]:

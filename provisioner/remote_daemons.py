@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from db import provisioner_keys
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from db.ids import DaemonId, FileId, JobId
     from db.records import KeyHolder
-    from provisioner.jobs import BuildWork, Claim, ImportWork
+    from provisioner.jobs import BuildWork, Claim
     from provisioner.store_client import StoreClient
     from quota import QuotaCommit
 
@@ -51,8 +51,8 @@ class Assignment:
     claim: Claim
     waited: timedelta
     """From the request to the moment when the lease began."""
-    work: BuildWork | ImportWork | None
     work_error: str = ""
+    """Why the claim brings no work: a row that the job depends on is gone."""
 
 
 class RemoteDaemons:
@@ -166,11 +166,13 @@ class RemoteDaemons:
             raise StoreUnavailable(_STOPPING)
         if poll.cancelled() or (claim := poll.result()) is None:
             return None
-        try:
-            needed, problem = await self.jobs.work(claim), ""
-        except NotFound as error:
-            needed, problem = None, str(error)
-        return Assignment(claim=claim, waited=asked - received, work=needed, work_error=problem)
+        problem = ""
+        if claim.work is None:
+            try:
+                claim = replace(claim, work=await self.jobs.work(claim))
+            except NotFound as error:
+                problem = str(error)
+        return Assignment(claim=claim, waited=asked - received, work_error=problem)
 
     async def _earlier_claim(self, key: tuple[DaemonId, UUID]) -> None:
         """Wait for a claim of the same request that is under way: its job is the answer to this one, too."""

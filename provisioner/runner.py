@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import shutil
 import tempfile
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobErrorCode, JobStatus, LogLevel, Transition
@@ -109,7 +110,9 @@ class Runner:
         try:
             if self._provisioner is None:
                 return failures.failed(f'no provisioner "{self._claim.provisioner}"')
-            work = await self._asked(lambda: self._client.work(self._claim))
+            work = self._claim.work
+            if work is None:
+                work = await self._asked(lambda: self._client.work(self._claim))
             async with self._source() as source:
                 with _job_directory() as directory:
                     if isinstance(work, BuildWork):
@@ -196,9 +199,9 @@ class Runner:
         except LeaseLost:
             raise
         except ChattoolError as error:
-            self.logs.say(f"Failed to commit quota: {error}", LogLevel.ERROR)
+            self.logs.say(f"Failed to commit quota: {failures.text(error)}", LogLevel.ERROR)
             return failures.failed(
-                f"commit quota: {error}", retryable=isinstance(error, QuotaLockTimeout) or None
+                f"commit quota: {failures.text(error)}", retryable=isinstance(error, QuotaLockTimeout) or None
             )
         self._committed = True
         return None
@@ -255,12 +258,11 @@ class Runner:
             Stopped: it had to be killed.
         """
         task = asyncio.ensure_future(call)
-        killed = asyncio.ensure_future(self._signals.kill.wait())
+        either: set[asyncio.Future[Any]] = {task, self._signals.killed}
         try:
-            await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             answered = task.done()
         finally:
-            killed.cancel()
             if not task.done():
                 await self._kill(task)
         if self._signals.lost:
@@ -305,7 +307,7 @@ class Runner:
         except ChattoolError as error:
             # The content was refused: keep at least the state, and say why.
             smaller = failures.failed(
-                f"store build result: {error}", applied=outcome.applied, state=outcome.state
+                f"store build result: {failures.text(error)}", applied=outcome.applied, state=outcome.state
             )
             await self._numbered(lambda number: self._client.finish(fence, number, smaller, []))
 
@@ -348,5 +350,11 @@ class Runner:
 
 @contextmanager
 def _job_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="job-", dir=scratch_folder(), ignore_cleanup_errors=True) as name:
+    name = tempfile.mkdtemp(prefix="job-", dir=scratch_folder())
+    try:
         yield Path(name)
+    finally:
+        try:
+            Path(name).rmdir()  # most jobs leave nothing in it
+        except OSError:
+            shutil.rmtree(name, ignore_errors=True)

@@ -45,7 +45,7 @@ class Sources:
         self._folders.move_to_end(file_id)
         self._users[file_id] = self._users.get(file_id, 0) + 1
         try:
-            return await asyncio.shield(task)
+            return task.result() if task.done() else await asyncio.shield(task)
         except BaseException:
             self.release(file_id)
             if task.done():

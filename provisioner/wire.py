@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from db.ids import DaemonId
 from db.states import ProvisionerType
-from provisioner.jobs import BuildWork, Claim, ImportWork, Line, Outcome
+from provisioner.jobs import Claim, Line, Outcome
 from quota.credits import MAX_CREDITS
 
 BASE = "/provisionerdaemons/me"
@@ -87,9 +87,8 @@ class Acquired(Answer):
     claim: Claim
     waited_ms: Milliseconds
     """From the request to the moment when the lease began."""
-    work: BuildWork | ImportWork | None = None
     work_error: str = ""
-    """Why there is none: a row that the job depends on is gone."""
+    """Why the claim brings no work: a row that the job depends on is gone."""
 
 
 class Fenced(Message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, bindparam, select
@@ -71,6 +72,14 @@ _IMPORT = (
     .join(provisioner_jobs, provisioner_jobs.c.id == template_versions.c.job_id)
     .where(template_versions.c.job_id == bindparam("job"))
 )
+
+
+def with_work(conn: Connection, claim: Claim) -> Claim:
+    """The claim together with what the job needs, unless some of that is gone."""
+    try:
+        return replace(claim, work=work(conn, claim))
+    except NotFound:
+        return claim  # its runner asks again, and the job fails with what is missing
 
 
 def work(conn: Connection, claim: Claim) -> BuildWork | ImportWork:

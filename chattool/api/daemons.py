@@ -136,7 +136,6 @@ async def _acquire(request: Request, service: ServiceOf, daemon: Caller) -> Resp
         wire.Acquired(
             claim=found.claim,
             waited_ms=wire.milliseconds(found.waited),
-            work=found.work,
             work_error=found.work_error,
         )
     )

@@ -69,6 +69,7 @@ class BackgroundEngine:
             daemon_tags=tags.UNTAGGED,
             settings=ProvisionerSettings(),
             signals=signals,
+            only_one=True,  # we hold the lock of the directory
         ) as process:
             url = "" if process.agents_url is None else await process.agents_url()
             await silent_agents_heard(process.store)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from db.states import LogLevel
@@ -72,18 +74,16 @@ def read_script(source: Path, *kinds: str) -> list[Step]:
     Raises:
         TemplateInvalid: a file is no JSON, or holds what no step has.
     """
-    return [_step(path) for path in _files(source, kinds)]
+    return [_step(name, content) for name, content in _files(source, kinds)]
 
 
-def _files(source: Path, kinds: tuple[str, ...]) -> Iterator[Path]:
-    index = 0
-    while True:
-        candidates = [source / f"{index}.{kind}.json" for kind in kinds]
-        found = next((path for path in candidates if path.is_file()), None)
-        if found is None:
+def _files(source: Path, kinds: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    for index in itertools.count():
+        paths = [source / f"{index}.{kind}.json" for kind in kinds]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
             return
-        yield found
-        index += 1
+        yield path.name, path.read_bytes()
 
 
 class _JsonFile:
@@ -94,15 +94,16 @@ class _JsonFile:
         return self._name
 
 
-def _step(path: Path) -> Step:
+@lru_cache(maxsize=64)
+def _step(name: str, content: bytes) -> Step:
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(content)
     except json.JSONDecodeError as error:
-        text = f"{path.name}:{error.lineno}: {error.msg} at column {error.colno}"
+        text = f"{name}:{error.lineno}: {error.msg} at column {error.colno}"
         raise TemplateInvalid(text) from error
     except (ValueError, RecursionError) as error:
-        raise TemplateInvalid(f"{path.name}: cannot be read as JSON: {error}") from error
-    section = Section(_JsonFile(path.name), document)
+        raise TemplateInvalid(f"{name}: cannot be read as JSON: {error}") from error
+    section = Section(_JsonFile(name), document)
     repeat = section.integer("repeat", 1, minimum=0, maximum=REPEAT_LIMIT)
     delay_ms = section.optional_integer("delay_ms", minimum=0, maximum=DELAY_LIMIT_MS)
     log, terminal, complete = map(section.section, ("log", "terminal", "complete"))

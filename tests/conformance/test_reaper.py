@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from db.builds import has_unfinished_job
 from db.clock import FakeClock
 from db.states import JobStatus, LogLevel, LogSource
 from db.transactions import Store
@@ -34,6 +35,30 @@ async def test_a_job_lost_before_its_point_of_no_return_is_queued_again(
     assert len(await scenario.logs(build.job.id)) == 1
     again = await scenario.claimed(build.job.id)
     assert again.claim.fence.attempt == 2
+
+
+@pytest.mark.requirement("P4")
+async def test_jobs_of_a_daemon_known_to_be_dead_are_repaired_before_their_leases_end(
+    scenario: Scenario,
+) -> None:
+    dead, alive = await scenario.another_daemon("dead"), await scenario.another_daemon("alive")
+    planned, applied, others = [await scenario.create() for _ in range(3)]
+    await scenario.claimed(planned.job.id, dead)
+    await (await scenario.claimed(applied.job.id, dead)).pass_point_of_no_return(10)
+    await scenario.claimed(others.job.id, alive)
+
+    repaired = await reaper.reap_daemon(scenario.store, scenario.settings, scenario.organization_id, "dead")
+
+    assert repaired == 2
+    assert [
+        (job.status, job.losses) for job in [await scenario.job(b.job.id) for b in (planned, applied)]
+    ] == [
+        (JobStatus.PENDING, 1),
+        (JobStatus.FAILED, 0),
+    ]
+    assert (await scenario.job(others.job.id)).status is JobStatus.RUNNING
+    assert await scenario.consumed() == 10
+    assert await scenario.drifts() == []
 
 
 @pytest.mark.requirement("P4")
@@ -254,7 +279,7 @@ async def test_the_reaper_sweeps_at_every_interval(scenario: Scenario, clock: Fa
         try:
             async with asyncio.timeout(10):
                 while not clock.sleepers:
-                    await scenario.store.read(lambda _conn: None)
+                    await scenario.store.read(has_unfinished_job)
                 clock.advance(timedelta(minutes=1))
                 assert await repaired.wait(None)
         finally:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from db import users
+from db.builds import has_unfinished_job
 from db.clock import FakeClock
 from db.engine import open_store
 from db.ids import JobId
@@ -95,7 +96,7 @@ async def test_hints_flow_again_after_the_listening_connection_was_lost(
             with store.wakeups.listening("topic", lambda payload: heard.set() if payload else None):
                 while not heard.is_set():
                     await other_store.write(say, "topic", "again")
-                    await store.read(lambda _conn: None)
+                    await store.read(has_unfinished_job)
 
 
 # Going astray
@@ -125,7 +126,7 @@ class Parked:
 async def until_parked(store: Store, parked: Iterable[Parked]) -> None:
     async with asyncio.timeout(10):
         while not all(each.asked for each in parked):
-            await store.read(lambda _conn: None)
+            await store.read(has_unfinished_job)
 
 
 @pytest.mark.requirement("P6")
@@ -159,7 +160,7 @@ async def test_a_lost_wake_up_costs_one_poll(scenario: Scenario, clock: FakeCloc
     parked = Parked(scenario, scenario.daemon, acquirer)
     async with asyncio.timeout(10):
         while not clock.sleepers:
-            await scenario.store.read(lambda _conn: None)
+            await scenario.store.read(has_unfinished_job)
     build = await scenario.create()
     assert not parked.task.done()
 
@@ -200,7 +201,7 @@ async def test_one_job_does_not_make_fifty_daemons_ask(scenario: Scenario) -> No
         done, waiting = await asyncio.wait(
             [each.task for each in parked], return_when=asyncio.FIRST_COMPLETED
         )
-    await scenario.store.read(lambda _conn: None)
+    await scenario.store.read(has_unfinished_job)
     asked = sum(each.asked for each in parked) - before
     for task in waiting:
         task.cancel()

@@ -63,7 +63,7 @@ async def ended(scenario: Scenario, build: Build) -> Build:
 @pytest.mark.requirement("P1")
 @pytest.mark.requirement("P4")
 @pytest.mark.requirement("P9")
-@pytest.mark.parametrize("place", ["work", "commit_quota"])
+@pytest.mark.parametrize("place", ["archive", "commit_quota"])
 async def test_a_build_whose_daemon_was_killed_before_the_commit_is_built_by_the_next(
     scenario: Scenario, database_url: str, start: Start, place: str
 ) -> None:

@@ -20,7 +20,7 @@ from tests.scenario import Scenario
 
 
 @pytest.mark.requirement("P1")
-@pytest.mark.parametrize("place", ["work", "commit_quota", "finish"])
+@pytest.mark.parametrize("place", ["archive", "commit_quota", "finish"])
 async def test_a_build_goes_on_after_the_server_crashed_and_came_back(
     postgres_server: PostgresDatabases, place: str
 ) -> None:

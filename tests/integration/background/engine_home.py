@@ -63,13 +63,15 @@ class EngineHome(StateDirectory):
             (folder / f"{number}.apply.json").write_text(json.dumps(step))
         return await self._push(folder)
 
-    async def begin_build(self, template: str) -> BuildId:
-        """A build that an engine has begun and is at."""
+    async def begin_build(self, template: str, stage: str = "") -> BuildId:
+        """A build that an engine has begun and is at, in ``stage`` if one is named."""
         answer = await self.call("create_workspace", {"template_id": template, "wait_seconds": 0})
         build_id = BuildId(answer["build_id"])
         async with self.client() as engine, asyncio.timeout(GUARD_SECONDS):
             with engine.store.wakeups.subscribe(builds.topic(build_id)) as changes:
-                while (await engine.store.read(builds.build, build_id)).job.stage is None:
+                while (at := (await engine.store.read(builds.build, build_id)).job.stage) is None or (
+                    stage and at != stage
+                ):
                     await changes.wait(timedelta(seconds=1))
         return build_id
 

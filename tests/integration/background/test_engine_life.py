@@ -47,6 +47,16 @@ async def test_a_workspace_outlives_its_engine_and_is_found_by_the_next(home: En
     assert (await home.ensure()).pid != first.pid
 
 
+async def test_what_a_killed_engine_was_applying_has_failed_when_the_next_is_ready(home: EngineHome) -> None:
+    build_id = await home.begin_build(await home.push_echo(ENDLESS), "Starting workspace")
+    await home.kill(await home.ensure())
+
+    await home.ensure()
+
+    job = (await home.build(build_id)).job
+    assert (job.status, job.retryable, job.attempt) == (JobStatus.FAILED, True, 1)
+
+
 async def test_an_engine_that_nothing_needs_ends(home: EngineHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHATTOOL_ENGINE_IDLE_SECONDS", "0.2")
 

@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.requirement("cancel-before-apply-never-applies")
-@pytest.mark.parametrize("place", ["work", "archive", "commit_quota", "commit_quota answered"])
+@pytest.mark.parametrize("place", ["archive", "commit_quota", "commit_quota answered"])
 async def test_a_build_cancelled_before_its_apply_never_applies(engine: Engine, place: str) -> None:
     gate = engine.client.gate(place)
     build = await engine.playing(10)
@@ -114,9 +114,8 @@ async def test_a_runner_that_lost_its_lease_stops_its_provisioner_and_writes_not
     build = await engine.playing(10, **{phase: DEAF})
     daemon = await engine.daemon()
     await engine.echo.begun(phase)
-    heartbeats = engine.client.gate("heartbeat")
+    heartbeats = engine.client.gate("heartbeat")  # no renewal gets through before the reaper
     engine.clock.advance(engine.scenario.lost)
-    await heartbeats.reached()
     await engine.scenario.reap()
     before = await engine.scenario.job(build.job.id)
 

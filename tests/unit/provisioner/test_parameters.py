@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from db.states import Transition
 from provisioner.documents import parameter_from, preset_from, to_document, variable_from
-from provisioner.parameters import contradiction, start_cost, validated, value_problem
+from provisioner.parameters import VALUE_LIMIT_BYTES, contradiction, start_cost, validated, value_problem
 from provisioner.protocol import Parameter, ParameterOption, Preset, Variable
 
 SIZES = (
@@ -174,6 +174,13 @@ def test_a_sound_template_has_no_contradiction() -> None:
     presets = [Preset(name="big", parameters={"size": "large"}, default=True), Preset(name="b")]
 
     assert contradiction([SIZE, REGION, TOPICS], presets) == ""
+
+
+def test_a_pattern_that_a_value_keeps_busy_refuses_the_value() -> None:
+    parameter = Parameter(name="p", validation_regex="^(a+)+$", validation_error="Only a.")
+    value = "a" * (VALUE_LIMIT_BYTES - 1) + "b"
+
+    assert value_problem(parameter, value).endswith("takes too long.")
 
 
 @pytest.mark.parametrize(
