@@ -46,12 +46,12 @@ def mcp(ctx: typer.Context) -> int:
 
 async def _serve(command: Command) -> None:
     from chattool import callers
-    from chattool.cli.session import check_url
+    from chattool.cli.session import check_access
     from chattool.event_log import log_events
     from chattool.mcp_server import Origin
 
     options = command.options
-    check_url(options)
+    check_access(options)
     if options.chat_named and not callers.is_handle(options.chat):
         raise WrongUsage(f"{options.chat!r} cannot be a chat: a chat's name has {callers.HANDLE_RULE}")
     try:

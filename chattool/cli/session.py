@@ -107,6 +107,19 @@ def check_url(options: Options) -> None:
         check_server(options)
 
 
+def check_access(options: Options) -> None:
+    """Refuse what could never be opened: a bad URL, or a server without a token.
+
+    Raises:
+        WrongUsage: the text says what is missing.
+    """
+    from chattool.cli.logins import token_for
+
+    check_url(options)
+    if options.server is not None:
+        token_for(options)
+
+
 def check_server(options: Options) -> str:
     """The server's URL, without a slash at its end.
 

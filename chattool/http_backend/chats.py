@@ -66,7 +66,14 @@ class HttpChats:
         self._changes = changes
 
     async def ensure(self, organization_id: OrganizationId, key: str) -> Chat:
-        """The user's chat with that key, made when missing."""
+        """The user's chat with that key, made when missing.
+
+        Raises:
+            RequestError: 501, the server keeps no chats of our kind.
+        """
+        if not self._connection.is_chattool:
+            text = f"{self._connection.url} is no chattool server and keeps no chats for tools"
+            raise RequestError(HTTPStatus.NOT_IMPLEMENTED, text)
         body = {"key": key, "organization_id": organization_id}
         return records.chat(await self._connection.post(shapes.Chat, CHATS, body, repeatable=True))
 

@@ -3,6 +3,7 @@
 import json
 import socket
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,12 @@ import pytest
 
 from tests.surfaces.cli.command_line import TIME_LIMIT_SECONDS, CommandLine, read_until
 from tests.surfaces.cli.served import Served, running, served
+
+HELLO = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {},
+    "clientInfo": {"name": "host", "version": "1"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +113,45 @@ def test_a_token_calls_tools_for_its_own_user_only(server: Served) -> None:
     )
 
 
+def test_an_agents_host_gets_the_tools_of_the_server(server: Served) -> None:
+    client = server.client("agent")
+    assert client.inside("templates", "push", "examples/templates/scratch").code == 0
+    calls: list[tuple[str, dict[str, object]]] = [
+        ("create_workspace", {"template_id": client.json("templates", "show", "scratch")["id"]}),
+        ("workspace_status", {}),
+    ]
+    requests: list[dict[str, object]] = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        *(
+            {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": name, "arguments": given}}
+            for name, given in calls
+        ),
+    ]
+    answers = []
+    with client.started("mcp", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for request in requests:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            while request.get("id") and "id" not in (answer := json.loads(process.stdout.readline())):
+                pass  # a notification of progress
+            answers.append(answer)
+        process.stdin.close()
+        process.wait(timeout=TIME_LIMIT_SECONDS)
+
+    created, status = (answer["result"]["structuredContent"] for answer in answers[-2:])
+    assert (created["ok"], created["error_code"]) == (False, "INSUFFICIENT_QUOTA")
+    assert status["workspace_name"] == created["workspace_name"]
+
+
+def test_an_agents_host_without_a_token_is_told_at_once(server: Served) -> None:
+    ended = CommandLine(server.folder / "nobody")("--url", server.url, "mcp")
+
+    assert (ended.code, "wants a token" in ended.one_line) == (2, True)
+
+
 def test_a_server_that_is_away_is_one_line_and_the_token_in_none(server: Served) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -132,7 +178,8 @@ def test_what_is_logged_of_calls_does_not_hold_the_token(server: Served) -> None
     assert server.token not in out + err
 
 
-def test_a_build_is_followed_through_a_restart_of_the_server(server: Served, tmp_path: Path) -> None:
+@pytest.mark.timeout(150)  # it starts six programs
+def test_a_build_is_followed_through_a_restart_of_the_server(tmp_path: Path) -> None:
     steps = {
         "0.parse": {"complete": {}},
         "0.plan": {"complete": {"cost": 1}},
