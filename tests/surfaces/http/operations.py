@@ -51,7 +51,6 @@ _BODIES: Mapping[tuple[str, str], object] = {
     ("put", "/api/experimental/chats/{chat}/leases/{holder}"): {"duration_ms": 1000},
     ("put", "/api/experimental/chats/{chat}/tool-calls/{tool_call}"): {"tool": "t", "request_hash": "h"},
     ("put", "/api/experimental/chats/{chat}/last-error"): {"message": "m", "retryable": False},
-    ("post", "/api/v2/workspaceagents/{agent}/calls"): {"method": "list_files", "timeout_ms": 0},
     ("post", "/api/v2/workspaceagents/me/report-lifecycle"): {"state": "ready"},
     ("post", "/api/v2/workspaceagents/me/logs"): {"logs": []},
     ("patch", "/api/v2/workspaceagents/me/logs"): {"logs": []},
