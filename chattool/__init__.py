@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from chattool.quota_error import quota_error_result
     from chattool.results import ToolResponse
     from chattool.settings import ToolSettings
-    from chattool.toolset import TOOLS, Tool, Toolset
+    from chattool.tool import Tool
+    from chattool.tools import TOOLS
+    from chattool.toolset import Toolset
     from chattool.waiting import wait_for_build
     from db.errors import ChattoolError
 
@@ -42,9 +44,9 @@ __all__ = [
 
 # Imported on first use: programs that need one name should not pay for a database and a web server.
 _HOMES = {
-    "TOOLS": "chattool.toolset",
+    "TOOLS": "chattool.tools",
     "ChattoolError": "db.errors",
-    "Tool": "chattool.toolset",
+    "Tool": "chattool.tool",
     "ToolContext": "chattool.context",
     "ToolResponse": "chattool.results",
     "ToolSettings": "chattool.settings",

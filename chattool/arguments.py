@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -134,8 +134,20 @@ Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 TextsByName = Annotated[dict[str, Verbatim], BeforeValidator(_texts_by_name)]
 
 
-# What it means to leave it out differs from surface to surface; ``schemas`` adds it.
-_WAIT = "How many seconds to wait in all for {}. 0: do not wait."
+#: The key, in the schema of an argument that bounds a wait, of the tool that goes on waiting afterwards.
+GOES_ON_WITH = "x-goes-on-with"
+
+
+def wait_field(what: str, *, goes_on_with: str = "wait_for_workspace") -> Any:  # noqa: ANN401 - as pydantic's
+    """The field ``wait_seconds`` of a tool that waits for ``what``.
+
+    What it means to leave it out differs from surface to surface; ``schemas`` adds it.
+    """
+    return Field(
+        default=None,
+        description=f"How many seconds to wait in all for {what}. 0: do not wait.",
+        json_schema_extra={GOES_ON_WITH: goes_on_with},
+    )
 
 
 class CreateWorkspaceArgs(ToolArgs):
@@ -150,7 +162,7 @@ class CreateWorkspaceArgs(ToolArgs):
     preset_id: str | None = Field(
         default=None, description="Id of a preset of the template, as read_template gives it."
     )
-    wait_seconds: Seconds | None = Field(default=None, description=_WAIT.format("the workspace to be usable"))
+    wait_seconds: Seconds | None = wait_field("the workspace to be usable")
 
 
 class StartWorkspaceArgs(ToolArgs):
@@ -161,15 +173,13 @@ class StartWorkspaceArgs(ToolArgs):
         description="New values of template parameters by name. Only when the user asked for them, "
         "or an earlier error demanded them.",
     )
-    wait_seconds: Seconds | None = Field(default=None, description=_WAIT.format("the workspace to be usable"))
+    wait_seconds: Seconds | None = wait_field("the workspace to be usable")
 
 
 class StopWorkspaceArgs(ToolArgs):
     """Arguments of ``stop_workspace``."""
 
-    wait_seconds: Seconds | None = Field(
-        default=None, description=_WAIT.format("the workspace to have stopped")
-    )
+    wait_seconds: Seconds | None = wait_field("the workspace to have stopped")
 
 
 class WaitForWorkspaceArgs(ToolArgs):
@@ -179,9 +189,7 @@ class WaitForWorkspaceArgs(ToolArgs):
         default=None,
         description="Id of the build, as an earlier answer gave it. Left out: the workspace's newest build.",
     )
-    wait_seconds: Seconds | None = Field(
-        default=None, description=_WAIT.format("the build to end and the workspace to be usable")
-    )
+    wait_seconds: Seconds | None = wait_field("the build to end and the workspace to be usable")
 
 
 A = TypeVar("A", bound=ToolArgs)

@@ -31,6 +31,11 @@ class Caller(Protocol):
         """The handle of the conversation when nothing names another one."""
         ...
 
+    @property
+    def read_only(self) -> bool:
+        """Whether it may call only the tools that change nothing."""
+        ...
+
     async def find_chat(self, handle: str) -> Chat | None:
         """The user's chat with that id or key."""
         ...

@@ -66,14 +66,16 @@ async def daemon_process(
     settings: ProvisionerSettings,
     signals: EndSignals,
     only_one: bool = False,
+    allowance: int = 0,
 ) -> AsyncIterator[DaemonProcess]:
     """The daemon at work, listening to signals until it has drained.
 
     ``only_one`` says that no other process works under ``name`` now, so what one left is repaired first.
+    ``allowance`` is that of the default organization's members, where this makes the organization.
     """
     with signals.handled():
         async with open_store(url) as store:
-            organization = await store.write(users.ensure_organization)
+            organization = await store.write(users.ensure_organization, allowance=allowance)
             if only_one and name is not None:
                 await reaper.reap_daemon(store, settings, organization.id, name)
             async with running_daemon(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from db import tokens
 from db.errors import ChattoolError
-from provisioner.builds import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR, Initiator
+from provisioner.build_requests import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR, Initiator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,8 @@ ORGANIZATION_ROLES: Mapping[str, str] = {
 #: Roles that hold in every organization.
 SITE_ROLES = (ADMINISTRATOR, TEMPLATE_ADMINISTRATOR, AUDITOR)
 
+#: Longer than any token of ours, and short enough to be hashed for anybody.
+TOKEN_LIMIT = 256
 #: How long the token is valid that comes with a new server's first user.
 FIRST_TOKEN_LIFETIME = timedelta(days=30)
 

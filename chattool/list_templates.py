@@ -36,7 +36,10 @@ DESCRIPTION = (
 _PAGE_SIZE = 10
 _EXCERPT_CHARACTERS = 1000
 
-_NO_TEMPLATES = "There is no template to build from. Tell the user that an administrator has to add one."
+_NO_TEMPLATES = (
+    "There is no template to build from. Tell the user that somebody has to add one, an administrator of a "
+    "server: chattool templates push FOLDER. Then call list_templates again."
+)
 _NO_MATCH = "No template matches this query. Call list_templates again without the query."
 _ASK = (
     "No template clearly stands out. Ask the user which one to use, "

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chattool.arguments import GOES_ON_WITH
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from chattool.settings import WaitBounds
-    from chattool.toolset import Tool
+    from chattool.tool import Tool
 
 Schema = dict[str, Any]
 
@@ -61,7 +63,7 @@ def render(
     schema = _without(_plain(tool.args.model_json_schema()), "description")
     properties = schema["properties"]
     if _WAIT in properties:
-        properties[_WAIT] |= _wait_limits(properties[_WAIT]["description"], wait)
+        properties[_WAIT] = _with_wait_limits(properties[_WAIT], wait)
     if with_chat_id:
         properties["chat_id"] = _CHAT_ID
     return _strict(schema) if strict else schema
@@ -96,12 +98,19 @@ def described(
     ]
 
 
-def _wait_limits(description: str, wait: WaitBounds | None) -> Schema:
+def _with_wait_limits(schema: Schema, wait: WaitBounds | None) -> Schema:
+    limited = _without(schema, GOES_ON_WITH)
+    if wait is not None:
+        limited["maximum"] = round(wait.longest.total_seconds())
+    if GOES_ON_WITH not in schema:  # it says itself what it means to leave it out
+        return limited
     if wait is None:
-        return {"description": f"{description} Left out: until it is done."}
-    default, longest = (round(bound.total_seconds()) for bound in (wait.default, wait.longest))
-    text = f"{description} Left out: {default}. What takes longer goes on; call wait_for_workspace then."
-    return {"description": text, "default": default, "maximum": longest}
+        limited["description"] += " Left out: until it is done."
+        return limited
+    default = round(wait.default.total_seconds())
+    then = f"What takes longer goes on; call {schema[GOES_ON_WITH]} then."
+    limited["description"] += f" Left out: {default}. {then}"
+    return limited | {"default": default}
 
 
 def _plain(schema: Schema, definitions: Mapping[str, Schema] | None = None) -> Schema:

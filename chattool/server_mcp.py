@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from chattool.engine.caller import EngineCaller
 from chattool.identity import Scope, caller_of
-from chattool.toolset import TOOLS
+from db.errors import RequestError
 
 if TYPE_CHECKING:
+    from chattool.api.failures import Client
     from chattool.api.services import Services
     from chattool.engine.backend import EngineBackend
     from chattool.mcp_server import McpApp
     from db.ids import OrganizationId
 
 log = logging.getLogger(__name__)
-
-_READING = tuple(tool for tool in TOOLS if tool.annotations.read_only)
 
 
 def mcp_of(services: Services, backend: EngineBackend, default_organization: OrganizationId) -> McpApp | None:
@@ -31,11 +30,14 @@ def mcp_of(services: Services, backend: EngineBackend, default_organization: Org
         log.info('no /mcp; for it: pip install "chattool[mcp]"', extra={"action": "mcp"})
         return None
 
-    async def verify(token: str) -> EngineCaller | None:
+    async def verify(token: str, client: Client) -> EngineCaller | None:
         caller = await caller_of(services.store, token)
-        homes = [] if caller is None else sorted(caller.organization_roles)
-        if caller is None or not homes:
+        if caller is None:
+            services.failures.note(client, services.clock)
             return None
+        homes = sorted(caller.organization_roles)
+        if not homes:
+            raise RequestError(403, "You belong to no organization; ask an administrator to add you to one.")
         return EngineCaller(
             backend,
             services.chats,
@@ -43,7 +45,7 @@ def mcp_of(services: Services, backend: EngineBackend, default_organization: Org
             organization_id=default_organization if default_organization in homes else homes[0],
             default_chat=f"token:{caller.token_id}",
             settings=services.tool_settings,
-            tools=_READING if caller.scope is Scope.READ else TOOLS,
+            read_only=caller.scope is Scope.READ,
         )
 
     return mcp_app(verify, external_url=services.external_url)

@@ -62,6 +62,8 @@ class ServerSettings:
     """Addresses whose ``X-Forwarded-For`` is believed, separated by commas; ``*`` for all."""
     setup_code: str = field(default="", repr=False)
     """Lets somebody become the first user; empty: a random one is logged."""
+    metrics_token: str = field(default="", repr=False)
+    """What scrapers of ``/metrics`` show; empty: only those on this host may scrape."""
     provisioner: ProvisionerSettings = field(default_factory=ProvisionerSettings)
     tools: ToolSettings = field(default_factory=ToolSettings)
 
@@ -162,6 +164,7 @@ def _services(
         tool_settings=settings.tools,
         external_url=external_url,
         metrics=metrics,
+        metrics_token=settings.metrics_token,
         setup_code=SetupCode(settings.setup_code) if settings.setup_code else SetupCode(),
     )
 

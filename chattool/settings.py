@@ -35,7 +35,6 @@ class ToolSettings:
     chat_lease_renewal: timedelta = timedelta(seconds=10)
     decision_rounds: int = 3
     quota_lookup_timeout: timedelta = timedelta(seconds=5)
-    tool_call_retention: timedelta = timedelta(days=7)
     agent_connect_window: timedelta = timedelta(minutes=2)
     agent_connect_attempt: timedelta = timedelta(seconds=5)
     agent_reconnect_window: timedelta = timedelta(seconds=10)

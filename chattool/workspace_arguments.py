@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from chattool.arguments import OURS, Seconds, TextsByName, ToolArgs, Verbatim, WholeNumber
+from chattool.arguments import OURS, Seconds, TextsByName, ToolArgs, Verbatim, WholeNumber, wait_field
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
@@ -87,17 +87,14 @@ class ExecuteArgs(ToolArgs):
     env: TextsByName = Field(default_factory=dict, description="More environment variables, by name.")
     timeout_seconds: Seconds | None = Field(
         default=None,
-        description="The command is ended after this time. Left out: 60, and never with background.",
+        description="The command is ended after this time, however long calls wait. Left out: 60; with "
+        "background: never.",
     )
     background: Flag = Field(
         default=False,
         description="Answer at once and let it run on, as for a server. Read its output by process_output.",
     )
-    wait_seconds: Seconds | None = Field(
-        default=None,
-        description="How many seconds this call waits. A command that takes longer goes on: follow it by "
-        "process_output. Left out: until the command has ended.",
-    )
+    wait_seconds: Seconds | None = wait_field("the command to end", goes_on_with="process_output")
 
 
 class ProcessOutputArgs(ToolArgs):
@@ -109,8 +106,8 @@ class ProcessOutputArgs(ToolArgs):
         description="Only output after this place: the next_after of an earlier answer. "
         "Left out: from the start.",
     )
-    wait_seconds: Seconds | None = Field(
-        default=None, description="How many seconds to wait for the process to end. Left out: 0."
+    wait_seconds: Seconds = Field(
+        default=0, description="How many seconds to wait for the command to end. Left out: 0, do not wait."
     )
 
 

@@ -20,18 +20,17 @@ DESCRIPTION = (
     "Run a shell command in the chat's running workspace, to build, test, search or start something. Answers "
     "exit_code and the output, both streams in the order in which they came; a command that fails is an "
     "ordinary answer. Of a long output the beginning and the end are shown. A command is ended after "
-    "timeout_seconds (60 by default). One that outlives the call, or was started with background, goes on: "
-    "follow it with process_output, end it with stop_process. Nothing can be typed in. All processes end "
-    "when "
-    "the workspace stops. To read and change files use read_file, write_file and edit_files."
+    "timeout_seconds (60 by default; give more for a long one). One that takes longer than the call waits, "
+    "or was started with background, goes on: the answer has running true and a process_id for "
+    "process_output and stop_process. Nothing can be typed in. All processes end when the workspace stops. "
+    "Costs no quota. To read and change files use read_file, write_file and edit_files."
 )
 OUTPUT_TITLE = "Process output"
 OUTPUT_DESCRIPTION = (
     "Read on in the output of a command that execute started, and learn whether it still runs. Pass "
-    "next_after "
-    "as after to read only what is new; wait_seconds waits for its end. Works for a while after its end, "
-    "too. "
-    "Changes nothing."
+    "next_after as after to read only what is new; with wait_seconds it waits for the command's end. The "
+    "process_id stays valid after the end until the workspace stops or many others have ended. Changes "
+    "nothing."
 )
 STOP_TITLE = "Stop a process"
 STOP_DESCRIPTION = (
@@ -48,6 +47,10 @@ _GOES_ON = "The command goes on. Call process_output with this process_id to fol
 _LEFT_RUNNING = "The command has ended, but what it started still runs; stop_process ends that."
 _TIMED_OUT = (
     "The command was ended because its time was up. Give it more timeout_seconds, or run it with background."
+)
+_STILL_RUNS = (
+    "The command still runs. Call process_output with next_after as after, and with wait_seconds to wait for "
+    "its end."
 )
 _MORE = "There is more output; call process_output again with next_after as after."
 
@@ -88,17 +91,21 @@ async def _execute(context: ToolContext, arguments: ExecuteArgs) -> ProcessResul
 
 
 async def _process_output(context: ToolContext, arguments: ProcessOutputArgs) -> ProcessResult:
-    wait = tool_arguments.wait_bound(arguments.wait_seconds or 0)
-    call = WorkspaceCall(context, "process_output")
+    wait = min(timedelta(seconds=arguments.wait_seconds), _LONGEST_WAIT)
+    call = WorkspaceCall(context, "process_output", wait=wait + context.settings.agent_reconnect_window)
+    await call.reach()  # what that takes is a part of the wait
     request = {
         "process_id": arguments.process_id,
         "after": max(arguments.after, 0),
-        "wait_ms": _milliseconds(min(wait or timedelta(), _LONGEST_WAIT)),
+        "wait_ms": _milliseconds(call.left(wait)),
     }
     result = await call.ask("process_output", request, ProcessResult)
-    if result.next_after < result.output_bytes and not result.running:
-        return result.model_copy(update={"message": _MORE})
-    return result
+    message = None
+    if result.running:
+        message = _STILL_RUNS
+    elif result.next_after < result.output_bytes:
+        message = _MORE
+    return result.model_copy(update={"message": message})
 
 
 def _limit(arguments: ExecuteArgs) -> timedelta | None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 READ_TITLE = "Read file"
 READ_DESCRIPTION = (
     "Read lines of a text file in the chat's running workspace, before it is changed. Answers them exactly "
-    "as "
-    "they are, up to 2000 or as many as fit; with next_offset, call again with it as offset. Changes nothing."
+    "as they are, up to 2000 or as many as fit; with next_offset, call again with it as offset. Changes "
+    "nothing."
 )
 WRITE_TITLE = "Write file"
 WRITE_DESCRIPTION = (
@@ -28,16 +28,13 @@ EDIT_TITLE = "Edit files"
 EDIT_DESCRIPTION = (
     "Replace exact texts in files of the chat's running workspace: all edits of the call, or none of them. "
     "Read the files first. Each old text must occur exactly once in its file, or replace_all be set; the "
-    "error "
-    "says what was found instead."
+    "error says what was found instead."
 )
 LIST_TITLE = "List files"
 LIST_DESCRIPTION = (
     "List files and directories of the chat's running workspace with their sizes, to find one. Names that "
-    "begin "
-    "with a dot are left out unless hidden is set. With has_more, list a deeper path, or search with "
-    "execute. "
-    "Changes nothing."
+    "begin with a dot are left out unless hidden is set. With has_more, list a deeper path, or search with "
+    "execute. Changes nothing."
 )
 
 _DEEPEST = 10

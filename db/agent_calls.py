@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from db import ids
+from db.states import has_said_goodbye
 from db.tables import workspace_agent_calls as calls
 from db.tables import workspace_agents
 
@@ -227,13 +228,12 @@ def state(conn: Connection, call_id: AgentCallId) -> CallState:
         stage = CallStage.LOST if row.response is None else CallStage.ANSWERED
     else:
         stage = CallStage.POSTED if row.taken_by is None else CallStage.TAKEN
-    contact, farewell = row.last_connected_at, row.disconnected_at
-    said_goodbye = farewell is not None and (contact is None or farewell >= contact)
+    gone = row.deleted or has_said_goodbye(row.last_connected_at, row.disconnected_at)
     return CallState(
         stage=stage,
         response=row.response,
-        agent_gone=row.deleted or said_goodbye,
-        last_contact=contact,
+        agent_gone=gone,
+        last_contact=row.last_connected_at,
     )
 
 

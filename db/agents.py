@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, case, select, update
 
+from db.bearer_secrets import digest
 from db.records import Agent, AgentLog
 from db.row_lists import insert_rows
 from db.states import AgentLifecycle, LogLevel, Transition
@@ -91,11 +91,6 @@ def topic(agent_id: AgentId) -> str:
     return f"agent:{agent_id}"
 
 
-def token_digest(token: str) -> str:
-    """What is stored of an agent's token. Tokens are random, so a plain hash is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def of_build(conn: Connection, build_id: BuildId) -> list[Agent]:
     """The agents that a build made."""
     return conn.records(agent_record, _OF_BUILD, build=build_id)
@@ -113,7 +108,7 @@ def expected(conn: Connection) -> list[Agent]:
 
 def by_token(conn: Connection, token: str, name: str) -> Agent | None:
     """The agent of that name among those who share the token, which is one per build."""
-    return conn.record(agent_record, _BY_TOKEN, digest=token_digest(token), name=name)
+    return conn.record(agent_record, _BY_TOKEN, digest=digest(token), name=name)
 
 
 def record_contact(conn: Connection, agent_id: AgentId) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, tuple_, update
 
 from db import ids
 from db.errors import NotFound
@@ -16,6 +15,7 @@ from db.tables import chat_tool_calls, chats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime, timedelta
 
     from db.ids import BuildId, ChatId, OrganizationId, UserId, WorkspaceId
     from db.statements import Row
@@ -103,9 +103,16 @@ _UPDATE_CALL = (
     )
     .values(workspace_id=bindparam("workspace"), build_id=bindparam("build"), answer=bindparam("answer"))
 )
-_PRUNE_CALLS = delete(chat_tool_calls).where(chat_tool_calls.c.created_at < bindparam("before"))
-
-TOOL_CALL_RETENTION = timedelta(days=7)
+_KEY_OF_CALL = (chat_tool_calls.c.chat_id, chat_tool_calls.c.tool_call_id)
+_PRUNE_CALLS = delete(chat_tool_calls).where(
+    tuple_(*_KEY_OF_CALL).in_(
+        select(*_KEY_OF_CALL)
+        .where(chat_tool_calls.c.created_at < bindparam("before"))
+        .order_by(chat_tool_calls.c.created_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+)
 
 
 def topic(chat_id: ChatId) -> str:
@@ -234,6 +241,6 @@ def record_tool_call(
         )
 
 
-def prune_tool_calls(conn: Connection) -> int:
-    """Forget tool calls older than ``TOOL_CALL_RETENTION``; how many there were."""
-    return conn.run(_PRUNE_CALLS, before=conn.now - TOOL_CALL_RETENTION)
+def prune_tool_calls(conn: Connection, before: datetime, most: int) -> int:
+    """Forget the oldest tool calls made before a moment, so many at most; how many there were."""
+    return conn.run(_PRUNE_CALLS, before=before, most=most)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, insert, select, update
 
 from db import ids
-from db.agents import token_digest
+from db.bearer_secrets import digest, new_secret
 from db.errors import Conflict, RequestError
 from db.records import KeyHolder, ProvisionerKey
 from db.tables import provisioner_daemons, provisioner_keys
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 #: Says what a leaked secret is, to people and to scanners.
 PREFIX = "chattool_daemon_"
-_SECRET_BYTES = 32
 
 _keys = provisioner_keys.c
 _daemons = provisioner_daemons.c
@@ -74,7 +72,7 @@ def create(
     Raises:
         RequestError: 409, a valid key has this name.
     """
-    secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    secret = new_secret(PREFIX)
     key = ProvisionerKey(
         id=ids.ProvisionerKeyId(ids.new_id()),
         organization_id=organization_id,
@@ -89,7 +87,7 @@ def create(
             organization_id=organization_id,
             name=name,
             tags=key.tags,
-            digest=token_digest(secret),
+            digest=digest(secret),
             created_at=conn.now,
         )
     except Conflict as error:
@@ -118,4 +116,4 @@ def holder(conn: Connection, secret: str, daemon_id: DaemonId | None) -> KeyHold
 
     ``daemon_id`` of the answer is ``None`` when the key has no such daemon.
     """
-    return conn.record(KeyHolder, _HOLDER, digest=token_digest(secret), daemon=daemon_id)
+    return conn.record(KeyHolder, _HOLDER, digest=digest(secret), daemon=daemon_id)

@@ -114,6 +114,8 @@ class Job:
     failure_detail: str | None
     retryable: bool | None
     logs_overflowed: bool
+    pruned_at: datetime | None = None
+    """When retention removed its log, and of a build its state and resources."""
 
     @property
     def status(self) -> JobStatus:

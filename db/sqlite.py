@@ -20,25 +20,20 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-
 from db import clock as clocks
 from db import errors, sqlite_errors
 from db.clock import SystemClock
 from db.secrets import of_database
-from db.statements import Compiler
+from db.sqlite_connection import SqliteConnection
+from db.sqlite_work import Work
 from db.transactions import DEFAULT_TIMEOUT, Connection
 from db.wakeups import Wakeups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from sqlalchemy import Executable
-
     from db.clock import Clock
-    from db.secrets import Secrets
-    from db.statements import Compiled, Row
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,73 +44,6 @@ _BATCH = 64
 # Uneven pauses, so that two processes do not keep step.
 _LOCK_RETRY = tuple(timedelta(microseconds=each) for each in (200, 500, 300, 600, 400))
 _elapsed = SystemClock()
-_compiler = Compiler(sqlite_dialect(paramstyle="qmark"))
-
-
-class SqliteConnection(Connection):
-    """A transaction on a ``sqlite3`` connection."""
-
-    dialect = "sqlite"
-
-    def __init__(self, driver: sqlite3.Connection, clock: Clock, path: Path, secrets: Secrets) -> None:
-        super().__init__(clock.now(), secrets)
-        self._driver = driver
-        self._path = path
-
-    def rows(self, statement: Executable, **values: object) -> list[Row]:
-        compiled = _compiler(statement)
-        # Read to the end here: rows of RETURNING that are left unread would be lost at the commit.
-        return compiled.rows(self._execute(compiled, values).fetchall())
-
-    def run(self, statement: Executable, **values: object) -> int:
-        return self._execute(_compiler(statement), values).rowcount
-
-    def names(self, statement: Executable) -> frozenset[str]:
-        return _compiler(statement).names
-
-    def _execute(self, compiled: Compiled, values: Mapping[str, object]) -> sqlite3.Cursor:
-        try:
-            return self._driver.execute(compiled.sql, compiled.arguments(values))
-        except sqlite3.Error as error:
-            raise sqlite_errors.translated(error, self._path) from error
-        except (OverflowError, UnicodeError) as error:
-            raise errors.StoreError.at(self._path, f"cannot store a value: {error}") from error
-
-
-class _Work:
-    """One function on its way through a thread."""
-
-    def __init__(self, function: Callable[[Connection], object], loop: asyncio.AbstractEventLoop) -> None:
-        self.function = function
-        self.future: asyncio.Future[object] = loop.create_future()
-        self._lock = threading.Lock()
-        self._begun = False
-        self.withdrawn = False
-        self.result: object = None
-        self.error: BaseException | None = None
-        self.notices: list[tuple[str, str]] = []
-
-    def begin(self) -> bool:
-        """Whether the caller still waits; if so, the function is about to run."""
-        with self._lock:
-            self._begun = not self.withdrawn
-            return self._begun
-
-    def withdraw(self) -> bool:
-        """Whether the function has not begun, and now never will."""
-        with self._lock:
-            self.withdrawn = not self._begun
-            return self.withdrawn
-
-    def attempt(self, conn: Connection) -> None:
-        """Run the function and keep what it answered or raised."""
-        self.result, self.error, self.notices = None, None, []
-        try:
-            self.result = self.function(conn)
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's future
-            self.error = error
-        else:
-            self.notices = conn.notices
 
 
 class _ForeignChanges:
@@ -154,8 +82,8 @@ class SqliteStore:
         self._secrets = of_database(path)
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
-        self._writes: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._reads: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._writes: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._threads = [
             threading.Thread(target=self._write_loop, name="chattool-sqlite-writer", daemon=True)
@@ -204,11 +132,11 @@ class SqliteStore:
     ) -> T:
         return await self._submit(self._reads, lambda conn: function(conn, *args, **kwargs))
 
-    async def _submit(self, line: queue.SimpleQueue[_Work | None], function: Callable[[Connection], T]) -> T:
+    async def _submit(self, line: queue.SimpleQueue[Work | None], function: Callable[[Connection], T]) -> T:
         if self._closed.is_set():
             message = "the store is closed"
             raise errors.StoreUnavailable(message)
-        work = _Work(function, self._loop)
+        work = Work(function, self._loop)
         limit = self._loop.call_later(self._timeout.total_seconds(), self._give_up, work)
         line.put(work)
         try:
@@ -219,7 +147,7 @@ class SqliteStore:
         finally:
             limit.cancel()
 
-    def _give_up(self, work: _Work) -> None:
+    def _give_up(self, work: Work) -> None:
         if work.future.done():
             return
         if work.withdraw():
@@ -277,7 +205,7 @@ class SqliteStore:
         if driver is not None:
             driver.close()
 
-    def _next_batch(self) -> list[_Work | None]:
+    def _next_batch(self) -> list[Work | None]:
         """What waits to be committed, at most ``_BATCH``; nothing when nothing came for one poll."""
         batch = []
         with suppress(queue.Empty):
@@ -286,7 +214,7 @@ class SqliteStore:
                 batch.append(self._writes.get_nowait())
         return batch
 
-    def _begin(self, driver: sqlite3.Connection, works: list[_Work]) -> bool:
+    def _begin(self, driver: sqlite3.Connection, works: list[Work]) -> bool:
         """Whether the lock was free before the last of the callers gave up."""
         for pause in itertools.cycle(_LOCK_RETRY):
             try:
@@ -301,7 +229,7 @@ class SqliteStore:
             clocks.pause(pause)
         raise AssertionError  # unreachable: the pauses never end
 
-    def _commit(self, driver: sqlite3.Connection, works: list[_Work]) -> None:
+    def _commit(self, driver: sqlite3.Connection, works: list[Work]) -> None:
         if not self._begin(driver, works):
             return
         if len(works) == 1:
@@ -314,7 +242,7 @@ class SqliteStore:
             for work in works:
                 self._commit_alone(driver, work)
 
-    def _attempted_under_savepoint(self, driver: sqlite3.Connection, work: _Work) -> bool:
+    def _attempted_under_savepoint(self, driver: sqlite3.Connection, work: Work) -> bool:
         driver.execute("SAVEPOINT work")
         if not self._attempted(driver, work):
             return False
@@ -323,7 +251,7 @@ class SqliteStore:
         driver.execute("RELEASE work")
         return True
 
-    def _attempted(self, driver: sqlite3.Connection, work: _Work) -> bool:
+    def _attempted(self, driver: sqlite3.Connection, work: Work) -> bool:
         """Run the function if its caller still waits; whether the transaction is still open."""
         if work.begin():
             work.attempt(SqliteConnection(driver, self.clock, self.path, self._secrets))
@@ -333,7 +261,7 @@ class SqliteStore:
             return False
         return True
 
-    def _commit_alone(self, driver: sqlite3.Connection, work: _Work) -> None:
+    def _commit_alone(self, driver: sqlite3.Connection, work: Work) -> None:
         try:
             self._commit(driver, [work])
         except sqlite3.Error as error:
@@ -356,7 +284,7 @@ class SqliteStore:
         if driver is not None:
             driver.close()
 
-    def _read_once(self, driver: sqlite3.Connection, work: _Work) -> None:
+    def _read_once(self, driver: sqlite3.Connection, work: Work) -> None:
         driver.execute("BEGIN")
         try:
             work.attempt(SqliteConnection(driver, self.clock, self.path, self._secrets))
@@ -366,11 +294,11 @@ class SqliteStore:
         if isinstance(work.error, errors.StoreBusy) and isinstance(work.error.__cause__, sqlite3.Error):
             raise work.error.__cause__
 
-    def _answer(self, works: list[_Work]) -> None:
+    def _answer(self, works: list[Work]) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
             self._loop.call_soon_threadsafe(self._resolve, works)
 
-    def _resolve(self, works: list[_Work]) -> None:
+    def _resolve(self, works: list[Work]) -> None:
         for work in works:
             if work.error is None:
                 self.wakeups.publish(work.notices)

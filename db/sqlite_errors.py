@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
-from db import errors
+from db import disk, errors
 from db.tables import metadata
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def _ours(error: sqlite3.Error, path: Path) -> errors.StoreError:
         return errors.Conflict(str(error), constraint=constraint_name(str(error)))
     if code in _LOCKS:
         return errors.StoreBusy.at(path, "is locked by another process")
+    if code == sqlite3.SQLITE_IOERR and disk.is_full(path.parent):
+        code = sqlite3.SQLITE_FULL  # the file that could not grow was not the database but one beside it
     if code in _UNWRITABLE:
         return errors.StoreReadOnly.at(path, _UNWRITABLE[code])
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):

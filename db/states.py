@@ -180,8 +180,15 @@ def agent_connection(
         if connection_timeout and now - created_at > connection_timeout:
             return AgentConnection.TIMEOUT
         return AgentConnection.CONNECTING
-    if disconnected_at is not None and disconnected_at > last_connected_at:
+    if has_said_goodbye(last_connected_at, disconnected_at):
         return AgentConnection.DISCONNECTED
     if now - last_connected_at > inactive_timeout:
         return AgentConnection.DISCONNECTED
     return AgentConnection.CONNECTED
+
+
+def has_said_goodbye(last_connected_at: datetime | None, disconnected_at: datetime | None) -> bool:
+    """Whether an agent's last contact was its goodbye, which counts as a contact at the same moment."""
+    if disconnected_at is None:
+        return False
+    return last_connected_at is None or disconnected_at >= last_connected_at

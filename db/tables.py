@@ -97,6 +97,8 @@ Index(
     sqlite_where=~users.c.deleted,
     postgresql_where=~users.c.deleted,
 )
+# For lists in the order of owners, those of deleted users included.
+Index("ix_users_username", func.lower(users.c.username))
 
 organization_members = Table(
     "organization_members",
@@ -156,6 +158,15 @@ files = Table(
     UniqueConstraint("hash"),
 )
 
+# An archive is stored once; it belongs to everybody who has shown that they have it.
+file_uploads = Table(
+    "file_uploads",
+    metadata,
+    _ref("file_id", "files"),
+    _ref("user_id", "users"),
+    PrimaryKeyConstraint("file_id", "user_id"),
+)
+
 provisioner_jobs = Table(
     "provisioner_jobs",
     metadata,
@@ -190,6 +201,7 @@ provisioner_jobs = Table(
     Column("retryable", Boolean(name=None)),
     _int("logs_bytes"),
     _flag("logs_overflowed"),
+    _at("pruned_at"),
 )
 _jobs = provisioner_jobs.c
 _is_pending = (_jobs.started_at.is_(None)) & (_jobs.canceled_at.is_(None)) & (_jobs.completed_at.is_(None))
@@ -206,6 +218,7 @@ Index(
 )
 Index("ix_provisioner_jobs_lease", _jobs.lease_until, sqlite_where=_is_started, postgresql_where=_is_started)
 Index("ix_provisioner_jobs_claimed", _jobs.organization_id, _jobs.started_at)
+Index("ix_provisioner_jobs_owner", _jobs.organization_id, _jobs.initiator_id, _jobs.turn)
 Index("ix_provisioner_jobs_newest", _jobs.organization_id, _jobs.created_at, _jobs.id)
 Index("ix_provisioner_jobs_worker", _jobs.worker_id, sqlite_where=_is_started, postgresql_where=_is_started)
 _is_finished = _jobs.completed_at.is_not(None) & _jobs.worker_id.is_not(None)
@@ -215,6 +228,15 @@ Index(
     _jobs.completed_at,
     sqlite_where=_is_finished,
     postgresql_where=_is_finished,
+)
+# What retention has still to look at.
+_is_unpruned = _jobs.completed_at.is_not(None) & _jobs.pruned_at.is_(None)
+Index(
+    "ix_provisioner_jobs_unpruned",
+    _jobs.completed_at,
+    _jobs.id,
+    sqlite_where=_is_unpruned,
+    postgresql_where=_is_unpruned,
 )
 
 provisioner_job_logs = Table(
@@ -349,6 +371,14 @@ Index(
     sqlite_where=~workspaces.c.deleted,
     postgresql_where=~workspaces.c.deleted,
 )
+Index(
+    "ix_workspaces_living",
+    workspaces.c.organization_id,
+    workspaces.c.template_id,
+    workspaces.c.owner_id,
+    sqlite_where=~workspaces.c.deleted,
+    postgresql_where=~workspaces.c.deleted,
+)
 
 workspace_builds = Table(
     "workspace_builds",
@@ -373,6 +403,13 @@ workspace_builds = Table(
     UniqueConstraint("workspace_id", "build_number"),
     UniqueConstraint("job_id"),
     UniqueConstraint("idempotency_key"),
+)
+_has_deadline = workspace_builds.c.deadline.is_not(None)
+Index(
+    "ix_workspace_builds_deadline",
+    workspace_builds.c.deadline,
+    sqlite_where=_has_deadline,
+    postgresql_where=_has_deadline,
 )
 
 workspace_resources = Table(
@@ -417,6 +454,7 @@ workspace_agents = Table(
     _at("updated_at", nullable=False),
     Index("ix_workspace_agents_build_id", "build_id"),
     Index("ix_workspace_agents_workspace_id", "workspace_id"),
+    Index("ix_workspace_agents_resource_id", "resource_id"),
     Index("ix_workspace_agents_auth_token_hash", "auth_token_hash"),
 )
 

@@ -13,7 +13,7 @@ from db.builds import job_from
 from db.errors import NotFound
 from db.records import Job, Template, TemplateVersion
 from db.states import ProvisionerType
-from db.tables import files, provisioner_jobs, template_versions, templates
+from db.tables import file_uploads, files, provisioner_jobs, template_versions, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,9 @@ _TEMPLATE_BY_NAME = _TEMPLATES.where(
 _LISTED = _TEMPLATES.where(
     templates.c.organization_id == bindparam("organization"), ~templates.c.deleted
 ).order_by(templates.c.name)
+_ANY_OF_ORGANIZATION = (
+    select(templates.c.id).where(templates.c.organization_id == bindparam("organization")).limit(1)
+)
 _INSERT_TEMPLATE = insert(templates).values(
     {
         c: bindparam(c)
@@ -152,6 +155,14 @@ _INSERT_FILE = (
     .values({c: bindparam(c) for c in ("id", "hash", "data", "created_at")})
     .on_conflict_do_nothing(index_elements=["hash"])
 )
+_INSERT_UPLOAD = (
+    upsert(file_uploads)
+    .values({c: bindparam(c) for c in ("file_id", "user_id")})
+    .on_conflict_do_nothing(index_elements=["file_id", "user_id"])
+)
+_UPLOAD = select(file_uploads.c.file_id).where(
+    file_uploads.c.file_id == bindparam("file"), file_uploads.c.user_id == bindparam("user")
+)
 _FILE = select(files.c.data).where(files.c.id == bindparam("file"))
 
 
@@ -192,6 +203,18 @@ def file(conn: Connection, file_id: FileId) -> bytes:
 def has_file(conn: Connection, file_id: FileId) -> bool:
     """Whether there is such an archive."""
     return conn.first(_FILE_KNOWN, file=file_id) is not None
+
+
+def upload_file(conn: Connection, user_id: UserId, data: bytes) -> tuple[FileId, bool]:
+    """The id of an archive that a user has, and whether the user had uploaded it before."""
+    file_id = store_file(conn, data)
+    is_new = conn.run(_INSERT_UPLOAD, file_id=file_id, user_id=user_id)
+    return file_id, not is_new
+
+
+def has_uploaded(conn: Connection, user_id: UserId, file_id: FileId) -> bool:
+    """Whether the user has uploaded this archive."""
+    return conn.first(_UPLOAD, file=file_id, user=user_id) is not None
 
 
 def organizations_of_file(conn: Connection, file_id: FileId) -> list[OrganizationId]:
@@ -275,6 +298,11 @@ def by_name(conn: Connection, organization_id: OrganizationId, name: str) -> Tem
 def listed(conn: Connection, organization_id: OrganizationId) -> list[Template]:
     """The living templates of an organization, by name."""
     return conn.records(_template_record, _LISTED, organization=organization_id)
+
+
+def ever_had_one(conn: Connection, organization_id: OrganizationId) -> bool:
+    """Whether the organization has a template, or had one that was deleted."""
+    return conn.scalar(_ANY_OF_ORGANIZATION, organization=organization_id) is not None
 
 
 def version(conn: Connection, version_id: TemplateVersionId) -> TemplateVersion:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from db import ids
+from db.bearer_secrets import digest, new_secret
 from db.errors import NotFound, RequestError, Validation
 from db.records import User
 from db.tables import api_tokens, organization_members, users
@@ -30,7 +29,6 @@ PREFIX = "chattool_"
 MOST_PER_USER = 100
 NAME_LIMIT = 64
 
-_SECRET_BYTES = 32
 _USE_IS_NOTED_EVERY = timedelta(minutes=10)
 
 
@@ -99,6 +97,15 @@ _HOLDER = (
     .where(_tokens.id == bindparam("token"), _VALID, users.c.status == "active", ~users.c.deleted)
 )
 
+_PRUNE = delete(api_tokens).where(
+    _tokens.id.in_(
+        select(_tokens.id)
+        .where(or_(_tokens.expires_at < bindparam("before"), _tokens.revoked_at < bindparam("before")))
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+)
+
 
 def create(
     conn: Connection, user_id: UserId, *, name: str, scope: str, lifetime: timedelta | None
@@ -118,7 +125,7 @@ def create(
     if len(of_user(conn, user_id)) >= MOST_PER_USER:
         raise RequestError(409, f"A user has at most {MOST_PER_USER} tokens; revoke one first.")
     token_id = ids.TokenId(ids.new_id())
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    secret = new_secret()
     token = Token(
         id=token_id,
         user_id=user_id,
@@ -133,7 +140,7 @@ def create(
         id=token.id,
         user_id=user_id,
         name=name,
-        digest=_digest(secret),
+        digest=digest(secret),
         scope=scope,
         created_at=token.created_at,
         expires_at=token.expires_at,
@@ -179,7 +186,7 @@ def holder(conn: Connection, text: str) -> Holder | None:
     except ValueError:
         return None
     rows = conn.rows(_HOLDER, token=wanted, now=conn.now)
-    if not rows or not hmac.compare_digest(rows[0].digest, _digest(secret)):
+    if not rows or not hmac.compare_digest(rows[0].digest, digest(secret)):
         return None
     row = rows[0]
     return Holder(
@@ -201,6 +208,6 @@ def note_use(conn: Connection, token_id: TokenId) -> None:
     conn.run(_USED, token=token_id, now=conn.now)
 
 
-def _digest(secret: str) -> str:
-    # The secret has 256 random bits, so nothing can be gained from a slow hash.
-    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
+def prune(conn: Connection, before: datetime, most: int) -> int:
+    """Forget tokens that ended before a moment, so many at most; how many there were."""
+    return conn.run(_PRUNE, before=before, most=most)

@@ -76,8 +76,10 @@ GROUPS_OF_USER = _GROUP.where(
 ).order_by(groups.c.name)
 
 
-def create_organization(conn: Connection, name: str, *, display_name: str = "") -> Organization:
-    """A new organization with its Everyone group.
+def create_organization(
+    conn: Connection, name: str, *, display_name: str = "", allowance: int = 0
+) -> Organization:
+    """A new organization with its Everyone group, which allows each member ``allowance`` credits.
 
     Raises:
         Conflict: the name is taken.
@@ -92,7 +94,7 @@ def create_organization(conn: Connection, name: str, *, display_name: str = "") 
         organization_id=organization.id,
         name=EVERYONE,
         display_name="",
-        quota_allowance=0,
+        quota_allowance=allowance,
         created_at=conn.now,
     )
     return organization
@@ -143,15 +145,18 @@ def set_user_status(conn: Connection, user_id: UserId, status: str) -> None:
     conn.run(_UPDATE_USER_STATUS, user=user_id, new_status=status)
 
 
-def ensure_organization(conn: Connection) -> Organization:
-    """The default organization, made when it is missing."""
+def ensure_organization(conn: Connection, *, allowance: int = 0) -> Organization:
+    """The default organization, made when it is missing; ``allowance`` is that of a new one's members."""
     organization = organization_by_name(conn, DEFAULT_ORGANIZATION)
-    return organization or create_organization(conn, DEFAULT_ORGANIZATION)
+    return organization or create_organization(conn, DEFAULT_ORGANIZATION, allowance=allowance)
 
 
-def ensure_owner(conn: Connection, username: str) -> tuple[Organization, User]:
-    """The default organization and the user of that name in it; both are made when missing."""
-    organization = ensure_organization(conn)
+def ensure_owner(conn: Connection, username: str, *, allowance: int = 0) -> tuple[Organization, User]:
+    """The default organization and the user of that name in it; both are made when missing.
+
+    ``allowance`` is that of a new organization's members.
+    """
+    organization = ensure_organization(conn, allowance=allowance)
     owner = user_by_name(conn, username)
     if owner is None:
         owner = create_user(conn, username, [organization.id], roles=["owner"])

@@ -11,7 +11,8 @@ from sqlalchemy import bindparam, select
 from db.errors import Conflict, RequestError, StoreBusy, StoreUnavailable
 from db.states import BuildReason, JobStatus, Transition, job_status
 from db.tables import provisioner_jobs, users, workspace_builds, workspaces
-from provisioner.builds import BuildRequest, Initiator, create_build
+from provisioner.build_requests import BuildRequest, Initiator
+from provisioner.builds import create_build
 
 if TYPE_CHECKING:
     from db.ids import WorkspaceId

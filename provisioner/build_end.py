@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, update
 
-from db import agents, ids, workspaces
+from db import ids, workspaces
+from db.bearer_secrets import digest
 from db.row_lists import insert_rows
 from db.states import JobStatus, Transition
 from db.tables import workspace_agents, workspace_builds, workspace_resources
@@ -160,7 +161,7 @@ def _agents(
             "parent_id": agent_ids.get(agent.parent),
             "name": agent.name,
             "display_order": agent.order,
-            "auth_token_hash": agents.token_digest(token) if token else None,
+            "auth_token_hash": digest(token) if token else None,
             "startup_script": agent.startup_script,
             "connection_timeout_seconds": int(agent.connection_timeout.total_seconds()),
             "troubleshooting_url": agent.troubleshooting_url,

@@ -2,79 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal, or_, select
+from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal, or_, select, update
 
 from db import builds, ids, names, templates, workspaces
 from db.errors import Conflict, NotFound, RequestError, Validation
-from db.states import BuildReason, JobStatus, JobType, LogLevel, Transition, job_status
+from db.states import JobType, LogLevel, Transition
 from db.tables import provisioner_jobs, template_versions, workspace_builds
 from db.tables import templates as template_table
 from db.tables import workspaces as workspace_table
 from db.transactions import Writes, single_write
-from provisioner import documents, queue, tags
+from provisioner import build_checks, documents, queue, tags
+from provisioner.build_requests import ADMINISTRATOR, BuildRequest
 from provisioner.parameters import validated
 from quota import ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from db.ids import BuildId, OrganizationId, PresetId, TemplateId, TemplateVersionId, UserId, WorkspaceId
+    from db.ids import BuildId, WorkspaceId
     from db.statements import Row
     from db.transactions import Connection
+    from provisioner.build_requests import Initiator, WorkspaceRequest
 
 T = TypeVar("T")
-
-#: Roles that may do everything, that may manage templates, and that may look at everything.
-ADMINISTRATOR = "owner"
-TEMPLATE_ADMINISTRATOR = "template-admin"
-AUDITOR = "auditor"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Initiator:
-    """Who asks for a build."""
-
-    id: UserId
-    roles: Sequence[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkspaceRequest:
-    """What a new workspace is asked to be."""
-
-    owner_id: UserId
-    organization_id: OrganizationId
-    template_id: TemplateId
-    name: str
-    ttl_ms: int | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    preset_id: PresetId | None = None
-    template_version_id: TemplateVersionId | None = None
-    idempotency_key: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildRequest:
-    """What a build is asked to do."""
-
-    workspace_id: WorkspaceId
-    transition: str
-    reason: BuildReason = BuildReason.INITIATOR
-    template_version_id: TemplateVersionId | None = None
-    use_active_version: bool = False
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    preset_id: PresetId | None = None
-    state: bytes | None = None
-    """Replaces the provisioner's state; for template managers."""
-    orphan: bool = False
-    """A delete that forgets the state instead of destroying what it names."""
-    log_level: str = ""
-    """``debug`` makes the provisioner say more; for administrators."""
-    idempotency_key: str | None = None
-
 
 _last = workspace_builds.alias("last_build")
 _last_job = provisioner_jobs.alias("last_job")
@@ -127,8 +79,6 @@ _CONTEXT = (
         *(_last_job.c[c].label(f"last_{c}") for c in ("started_at", "canceled_at", "completed_at", "error")),
         # In the same snapshot: a repeat must not take the first one's build for somebody else's.
         _BY_KEY.scalar_subquery().label("made_before"),
-        queue.last_turn(workspace_table.c.organization_id).label("last_turn"),
-        queue.own_turn(workspace_table.c.organization_id).label("own_turn"),
     )
     .select_from(workspace_table)
     .join(template_table, template_table.c.id == workspace_table.c.template_id)
@@ -161,6 +111,13 @@ _INSERT_BUILD = insert(workspace_builds).values(
     updated_at=bindparam("now"),
 )
 
+# Only the newest build of a workspace can be due, so autostop has no others to look at.
+_CLEAR_DEADLINE = (
+    update(workspace_builds)
+    .where(workspace_builds.c.id == bindparam("previous"), workspace_builds.c.deadline.is_not(None))
+    .values(deadline=None)
+)
+
 
 def create_workspace(
     conn: Connection, initiator: Initiator, request: WorkspaceRequest
@@ -168,7 +125,7 @@ def create_workspace(
     """A new workspace and its first build, a start; with a known idempotency key those made before.
 
     Raises:
-        RequestError: 404 no such template, 400 bad name or parameters, 409 name taken.
+        RequestError: 404 no such template, 400 deprecated template, bad name or parameters, 409 name taken.
     """
     known = _build_with_key(conn, request.idempotency_key)
     if known is not None:
@@ -178,6 +135,12 @@ def create_workspace(
         raise NotFound
     if request.owner_id != initiator.id and ADMINISTRATOR not in initiator.roles:
         raise NotFound
+    if template.deprecated:
+        # Its workspaces go on: only new ones are refused.
+        message = (
+            f"Template {template.name!r} has been deprecated, and cannot be used to create a new workspace."
+        )
+        raise RequestError(400, message, detail=template.deprecated)
     if not names.is_valid(request.name):
         rule = Validation(field="name", detail=f"A name has {names.RULE}.")
         raise RequestError(400, f"Invalid workspace name {request.name!r}.", validations=[rule])
@@ -220,16 +183,15 @@ def create_build(conn: Connection, initiator: Initiator, request: BuildRequest) 
         workspace=request.workspace_id,
         version=request.template_version_id,
         active=request.use_active_version,
-        owner=initiator.id,
         idempotency_key=request.idempotency_key,
     )
     if row is not None and row.made_before is not None:
         return ids.BuildId(row.made_before)
-    transition = transition_of(request.transition)
-    _check_access(row, initiator, request, transition)
+    transition = build_checks.transition_of(request.transition)
+    build_checks.check_access(row, initiator, request, transition)
     assert row is not None  # noqa: S101 - checked above
-    _check_version(row, request)
-    preset = _preset(row, request)
+    build_checks.check_version(row, request)
+    preset = build_checks.chosen_preset(row, request)
     parameters, validations = validated(
         [documents.parameter_from(document) for document in row.version_parameters],
         {**(preset.get("parameters", {}) if preset else {}), **request.parameters},
@@ -240,7 +202,7 @@ def create_build(conn: Connection, initiator: Initiator, request: BuildRequest) 
     if validations:
         message = f'Unable to validate parameter "{validations[0].field}"'
         raise RequestError(400, message, detail=validations[0].detail, validations=validations)
-    if row.last_id is not None and _status(row, "last").active:
+    if row.last_id is not None and build_checks.job_status_of(row, "last").active:
         raise active_build()
     return _insert(conn, initiator, request, row, transition=transition, parameters=parameters)
 
@@ -290,6 +252,7 @@ def _insert(
     job_and_build = Writes(
         queue.INSERT_JOB,
         _INSERT_BUILD,
+        _CLEAR_DEADLINE,
         job=job_id,
         now=conn.now,
         organization=row.organization_id,
@@ -299,7 +262,6 @@ def _insert(
         file=row.file_id,
         job_input={"workspace_build_id": str(build_id), "log_level": request.log_level or LogLevel.INFO},
         job_tags=job_tags,
-        turn=max(row.last_turn or 0, row.own_turn or 0),
         build=build_id,
         workspace=request.workspace_id,
         build_number=(row.last_number or 0) + 1,
@@ -320,75 +282,3 @@ def _insert(
 
 def _build_with_key(conn: Connection, key: str | None) -> BuildId | None:
     return None if key is None else conn.scalar(_BY_KEY, idempotency_key=key)
-
-
-def transition_of(value: str) -> Transition:
-    """The transition of that name.
-
-    Raises:
-        RequestError: 400, there is none.
-    """
-    try:
-        return Transition(value)
-    except ValueError:
-        raise RequestError(400, f'Transition "{value}" not supported.') from None
-
-
-def _check_access(
-    row: Row | None, initiator: Initiator, request: BuildRequest, transition: Transition
-) -> None:
-    if row is None:
-        raise NotFound
-    if row.owner_id != initiator.id and ADMINISTRATOR not in initiator.roles:
-        if AUDITOR not in initiator.roles:
-            raise NotFound
-        action = "delete" if transition is Transition.DELETE else "update"
-        raise RequestError(403, f"You do not have permission to {action} this workspace.")
-    if row.deleted:
-        raise RequestError(410, f"Workspace {row.name!r} was deleted.")
-    if request.orphan and transition is not Transition.DELETE:
-        raise RequestError(400, "Orphan is only permitted when deleting a workspace.")
-    if request.orphan and request.state is not None:
-        raise RequestError(400, "Orphan and a custom state exclude each other.")
-    custom_state = request.orphan or request.state is not None
-    if custom_state and not {ADMINISTRATOR, TEMPLATE_ADMINISTRATOR} & set(initiator.roles):
-        raise RequestError(403, "Only template managers may provide custom state")
-    if request.log_level not in ("", LogLevel.DEBUG):
-        raise RequestError(400, f'Log level "{request.log_level}" not supported; the only one is debug.')
-    if request.log_level and ADMINISTRATOR not in initiator.roles:
-        raise RequestError(403, "Only administrators may set a log level.")
-
-
-def _check_version(row: Row, request: BuildRequest) -> None:
-    if row.version_id is None:
-        if request.template_version_id is None:
-            raise RequestError(400, "The template has no active version; push one that imports.")
-        raise RequestError(400, "template version does not exist")
-    if row.version_template_id != row.template_id:
-        raise RequestError(400, "template version doesn't match template")
-    status = _status(row, "import")
-    if status.active:
-        message = f"The provided template version is {status}. Wait for it to complete importing!"
-        raise RequestError(406, message)
-    if status is not JobStatus.SUCCEEDED:
-        message = f"The provided template version has failed to import: {row.import_error or status}"
-        raise RequestError(400, message)
-
-
-def _preset(row: Row, request: BuildRequest) -> Mapping[str, Any] | None:
-    if request.preset_id is None:
-        return None
-    presets: Sequence[Mapping[str, Any]] = row.version_presets
-    for preset in presets:
-        if preset["id"] == str(request.preset_id):
-            return preset
-    unknown = Validation(
-        field="template_version_preset_id", detail="The template version has no such preset."
-    )
-    raise RequestError(400, "Unknown preset.", validations=[unknown])
-
-
-def _status(row: Row, prefix: str) -> JobStatus:
-    return job_status(
-        **{c: getattr(row, f"{prefix}_{c}") for c in ("started_at", "canceled_at", "completed_at", "error")}
-    )

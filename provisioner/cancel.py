@@ -11,7 +11,7 @@ from db.errors import NotFound, RequestError
 from db.states import JobStatus, job_status
 from db.tables import provisioner_jobs, templates, workspace_builds, workspaces
 from provisioner import finish, queue
-from provisioner.builds import ADMINISTRATOR
+from provisioner.build_requests import ADMINISTRATOR
 from provisioner.jobs import Outcome
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from db.records import User
     from db.statements import Row
     from db.transactions import Connection
-    from provisioner.builds import Initiator
+    from provisioner.build_requests import Initiator
 
 _jobs = provisioner_jobs.c
 _JOB = (

@@ -13,7 +13,7 @@ from db.states import LogLevel
 from db.tables import provisioner_job_logs, provisioner_jobs, workspace_builds
 from db.transactions import Writes
 from provisioner import queue
-from provisioner.log_buffer import JOB_LIMIT_BYTES
+from provisioner.log_buffer import JOB_LIMIT_BYTES, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,9 +86,9 @@ def insertion(job_id: JobId, lines: Sequence[Line], *, stored_bytes: int) -> Wri
     room = JOB_LIMIT_BYTES - stored_bytes
     kept: list[Line] = []
     for line in lines:
-        room -= _size([line])
+        room -= size(line)
         if room < 0:
-            if room + _size([line]) >= 0:  # the first that does not fit: say so once
+            if room + size(line) >= 0:  # the first that does not fit: say so once
                 kept.append(replace(line, level=LogLevel.WARN, output=_OVERFLOWED))
             break
         kept.append(line)
@@ -104,4 +104,4 @@ def _insert(conn: Connection, job_id: JobId, lines: Sequence[Line], size_after: 
 
 
 def _size(lines: Sequence[Line]) -> int:
-    return sum(len(line.output.encode()) for line in lines)
+    return sum(map(size, lines))

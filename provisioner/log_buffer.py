@@ -20,6 +20,13 @@ BATCH_LINES = 1000
 """At most so many are sent at once, however fast a provisioner writes."""
 LINE_LIMIT_BYTES = 64 * 1024
 JOB_LIMIT_BYTES = 1024 * 1024
+LEAST_SIZE_BYTES = 32
+"""What a shorter line counts, since an empty one costs as much to keep: it bounds the number of lines."""
+
+
+def size(line: Line) -> int:
+    """What the line counts against ``JOB_LIMIT_BYTES``."""
+    return max(len(line.output.encode()), LEAST_SIZE_BYTES)
 
 
 def bounded(output: str) -> str:
@@ -98,7 +105,7 @@ class LogBuffer:
         line = Line(
             created_at=self._clock.now(), source=source, level=level, stage=stage, output=bounded(output)
         )
-        self._room -= len(line.output.encode())
+        self._room -= size(line)
         self._lines.append(line)
         self._some.set()
         if len(self._lines) >= MAX_LINES:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, case, func, insert, literal, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, literal, or_, select, update
 
 from db import ids
 from db.errors import JobCanceled, LeaseLost
 from db.states import JobType, ProvisionerType
-from db.tables import provisioner_jobs, workspace_builds
+from db.tables import provisioner_daemons, provisioner_jobs, provisioner_keys, workspace_builds
 from db.transactions import single_write
 from provisioner import tag_match, tags, work
 from provisioner.jobs import Beat, Claim, Fence
@@ -43,6 +43,49 @@ RUNNING = and_(_jobs.started_at.is_not(None), _jobs.completed_at.is_(None))
 #: First in, first out; ``turn`` keeps one owner's hundred jobs from starving another's one.
 CLAIM_ORDER = (_jobs.turn, _jobs.created_at, _jobs.id)
 
+_ORGANIZATION = bindparam("organization", type_=_jobs.organization_id.type)
+_others = provisioner_jobs.alias("others").c
+_IN_LINE = (
+    _others.organization_id == _ORGANIZATION,
+    _others.provisioner == bindparam("provisioner"),
+    _others.tags == bindparam("job_tags", type_=_jobs.tags.type),
+)
+_WAITING = (_others.started_at.is_(None), _others.canceled_at.is_(None), _others.completed_at.is_(None))
+_PENDING_IN_ORGANIZATION = (*_WAITING, _others.organization_id == _ORGANIZATION)
+_PENDING_IN_LINE = (*_WAITING, *_IN_LINE)
+
+
+def _turn() -> ColumnElement[int]:
+    """The place in line of a new job: beside the first of its line, but behind its owner's last one there.
+
+    The owner's last one counts even when it has ended, so that those who ask again and again take turns with
+    one whose jobs wait. A line is what the same daemons take: jobs of one organization, provisioner and tags.
+    One that is empty begins where the claims of the organization are, or its first job in line where other
+    daemons are ahead.
+    """
+    first = _first(*_PENDING_IN_LINE)
+    first_of_all = _first(*_PENDING_IN_ORGANIZATION)
+    last_claimed = (
+        select(_others.turn)
+        .where(_others.organization_id == _ORGANIZATION, _others.started_at.is_not(None))
+        .order_by(_others.started_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    beginning = case((first_of_all < last_claimed, first_of_all), else_=last_claimed)
+    base = func.coalesce(first, beginning, 0)
+    after_own = (
+        select(func.max(_others.turn) + 1)
+        .where(*_IN_LINE, _others.initiator_id == bindparam("initiator"), _others.turn >= base)
+        .scalar_subquery()
+    )
+    return func.coalesce(after_own, base)
+
+
+def _first(*where: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.min(_others.turn)).where(*where).scalar_subquery()
+
+
 INSERT_JOB = insert(provisioner_jobs).values(
     id=bindparam("job"),
     created_at=bindparam("now"),
@@ -55,40 +98,8 @@ INSERT_JOB = insert(provisioner_jobs).values(
     file_id=bindparam("file"),
     input=bindparam("job_input"),
     tags=bindparam("job_tags"),
-    turn=bindparam("turn"),
+    turn=_turn(),
 )
-
-
-def last_turn(organization: ColumnElement[object]) -> ScalarSelect[int]:
-    """The turn that was claimed last in an organization."""
-    claimed = provisioner_jobs.alias("claimed")
-    return (
-        select(claimed.c.turn)
-        .where(claimed.c.organization_id == organization, claimed.c.started_at.is_not(None))
-        .order_by(claimed.c.started_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-def own_turn(organization: ColumnElement[object]) -> ScalarSelect[int]:
-    """One more than the highest turn among the pending jobs of ``owner`` in an organization."""
-    own = provisioner_jobs.alias("own")
-    return (
-        select(func.max(own.c.turn) + 1)
-        .where(
-            own.c.started_at.is_(None),
-            own.c.canceled_at.is_(None),
-            own.c.completed_at.is_(None),
-            own.c.organization_id == organization,
-            own.c.initiator_id == bindparam("owner"),
-        )
-        .scalar_subquery()
-    )
-
-
-_ORGANIZATION = bindparam("organization", type_=_jobs.organization_id.type)
-_NEXT_TURN = select(last_turn(_ORGANIZATION).label("last"), own_turn(_ORGANIZATION).label("own"))
 _CLAIMED = (_jobs.id, _jobs.attempt, _jobs.type, _jobs.provisioner, _jobs.organization_id, _jobs.file_id)
 _BY_REQUEST = and_(RUNNING, _jobs.worker_id == bindparam("worker"), _jobs.request_id == bindparam("request"))
 _CLAIMED_BEFORE = (
@@ -96,6 +107,16 @@ _CLAIMED_BEFORE = (
     .where(_BY_REQUEST)
     .values(lease_until=bindparam("until"), updated_at=bindparam("now"))
     .returning(*_CLAIMED)
+)
+# Requests of one daemon come one by one, whichever servers they reach.
+_ASKING = (
+    select(provisioner_daemons.c.id)
+    .outerjoin(provisioner_keys, provisioner_keys.c.id == provisioner_daemons.c.key_id)
+    .where(
+        provisioner_daemons.c.id == bindparam("worker"),
+        or_(provisioner_daemons.c.key_id.is_(None), provisioner_keys.c.revoked_at.is_(None)),
+    )
+    .with_for_update(key_share=True, of=provisioner_daemons)
 )
 _ATTEMPT_BY_REQUEST = select(_jobs.id, _jobs.attempt).where(_BY_REQUEST)
 _HELD_FILE = select(_jobs.id).where(
@@ -208,13 +229,6 @@ def posted(
     conn.notify(JOBS, json.dumps([str(organization_id), provisioner, dict(tags_)]))
 
 
-def next_turn(conn: Connection, organization_id: OrganizationId, owner_id: UserId) -> int:
-    """The place in line of a new job: the turn claimed last, or the one after the owner's last that waits."""
-    row = conn.first(_NEXT_TURN, organization=organization_id, owner=owner_id)
-    assert row is not None  # noqa: S101 - a select of two subqueries always has a row
-    return max(row.last or 0, row.own or 0)
-
-
 def post(
     conn: Connection,
     *,
@@ -239,7 +253,6 @@ def post(
         file=file_id,
         job_input=dict(job_input),
         job_tags=dict(job_tags),
-        turn=next_turn(conn, organization_id, initiator_id),
     )
     posted(conn, organization_id, provisioner.value, job_tags)
     return job_id
@@ -255,32 +268,58 @@ def claim(
     daemon_tags: Mapping[str, str],
     lease: timedelta,
     request_id: UUID,
-    repeated: bool = False,
 ) -> Claim | None:
     """Take the first job in line that this daemon may take, with what it needs; ``None`` when there is none.
 
-    ``repeated`` says that an earlier call with the same ``request_id`` got no answer; a job claimed by it
-    is answered again, its lease renewed. After a crash at any line the job is either still in line, or held
-    with a lease that runs out.
+    After a crash at any line the job is either still in line, or held with a lease that runs out.
     """
-    row = None
-    if repeated:
-        row = conn.first(
-            _CLAIMED_BEFORE, worker=worker_id, request=request_id, now=conn.now, until=conn.now + lease
-        )
-    if row is None:
-        row = conn.first(
-            _claim(tuple(sorted(provisioners))),
-            worker=worker_id,
-            request=request_id,
-            organization=organization_id,
-            daemon_tags=dict(daemon_tags),
-            daemon_untagged=daemon_tags == tags.UNTAGGED,
-            now=conn.now,
-            until=conn.now + lease,
-        )
-    if row is None:
+    row = conn.first(
+        _claim(tuple(sorted(provisioners))),
+        worker=worker_id,
+        request=request_id,
+        organization=organization_id,
+        daemon_tags=dict(daemon_tags),
+        daemon_untagged=daemon_tags == tags.UNTAGGED,
+        now=conn.now,
+        until=conn.now + lease,
+    )
+    return None if row is None else _claimed(conn, row, worker_id)
+
+
+def claim_once(
+    conn: Connection,
+    *,
+    worker_id: DaemonId,
+    organization_id: OrganizationId,
+    provisioners: Sequence[str],
+    daemon_tags: Mapping[str, str],
+    lease: timedelta,
+    request_id: UUID,
+) -> Claim | None:
+    """``claim`` for a request that may have been made before, or may be made elsewhere at this moment.
+
+    The job that it claimed then is answered again, its lease renewed. A daemon whose key was revoked while
+    it waited gets none.
+    """
+    if conn.first(_ASKING, worker=worker_id) is None:
         return None
+    row = conn.first(
+        _CLAIMED_BEFORE, worker=worker_id, request=request_id, now=conn.now, until=conn.now + lease
+    )
+    if row is not None:
+        return _claimed(conn, row, worker_id)
+    return claim(
+        conn,
+        worker_id=worker_id,
+        organization_id=organization_id,
+        provisioners=provisioners,
+        daemon_tags=daemon_tags,
+        lease=lease,
+        request_id=request_id,
+    )
+
+
+def _claimed(conn: Connection, row: Any, worker_id: DaemonId) -> Claim:  # noqa: ANN401 - a row of _CLAIMED
     claimed = Claim(
         fence=Fence(job_id=row.id, attempt=row.attempt, worker_id=worker_id),
         type=JobType(row.type),

@@ -6,60 +6,27 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, func, or_, select, union_all, update
+from sqlalchemy import and_, bindparam, func, select
 
 from db.clock import shuffled
 from db.errors import LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobStatus, LogLevel, LogSource
-from db.tables import provisioner_daemons, provisioner_jobs, workspace_builds
-from provisioner import finish, joblogs, queue
+from db.tables import workspace_builds
+from provisioner import finish, joblogs, queue, stuck_jobs
 from provisioner.jobs import Line, Outcome
+from provisioner.stuck_jobs import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from db.ids import JobId, OrganizationId
     from db.statements import Row
     from db.transactions import Connection, Store
     from provisioner.settings import ProvisionerSettings
+    from provisioner.stuck_jobs import StuckJobs
 
 log = logging.getLogger(__name__)
 
-_jobs = provisioner_jobs.c
-_AT = _jobs.lease_until.type
-_SILENT = and_(queue.RUNNING, _jobs.lease_until < bindparam("silent_since", type_=_AT))
-_FORGOTTEN = and_(queue.PENDING, _jobs.queued_at < bindparam("waiting_since", type_=_AT))
-# Two queries in one: SQLite finds no index for "or".
-_FIND = union_all(select(_jobs.id).where(_SILENT), select(_jobs.id).where(_FORGOTTEN)).limit(
-    bindparam("most")
-)
-_LOCK = (
-    select(
-        _jobs.started_at,
-        _jobs.canceled_at,
-        _jobs.committed_at,
-        _jobs.attempt,
-        _jobs.worker_id,
-        _jobs.losses,
-        _jobs.stage,
-    )
-    .where(_jobs.id == bindparam("job"), or_(_SILENT, _FORGOTTEN))
-    .with_for_update(skip_locked=True)
-)
-_END_LEASES = (
-    update(provisioner_jobs)
-    .where(
-        queue.RUNNING,
-        _jobs.worker_id.in_(
-            select(provisioner_daemons.c.id).where(
-                provisioner_daemons.c.organization_id == bindparam("organization"),
-                provisioner_daemons.c.name == bindparam("name"),
-            )
-        ),
-    )
-    .values(lease_until=bindparam("until"))
-)
 _previous = workspace_builds.alias("previous_build")
 # A build that never wrote a state (an orphaning delete) must not leave the workspace without one.
 _LOST_STATE = (
@@ -82,16 +49,7 @@ async def reap(store: Store, settings: ProvisionerSettings) -> int:
     Each job is one transaction that tests its condition again under the row lock, so a job that came back
     to life in between is left alone, and a crash leaves the rest to the next sweep.
     """
-    started = store.clock.monotonic()
-    repaired = 0
-    while store.clock.monotonic() - started < settings.reaper_run_limit:
-        found = await store.read(_find, settings)
-        repaired_before = repaired
-        for job_id in shuffled(found):
-            repaired += await store.write(_repair, job_id, settings)
-        if len(found) < settings.reaper_batch or repaired == repaired_before:
-            break
-    return repaired
+    return await _reaped(store, settings, stuck_jobs.overdue(settings))
 
 
 async def reap_daemon(
@@ -101,8 +59,7 @@ async def reap_daemon(
 
     For a caller who knows that no process works under this name: call it before the next daemon of the name.
     """
-    await store.write(_end_leases, organization_id, name, settings.lease_grace)
-    return await reap(store, settings)
+    return await _reaped(store, settings, stuck_jobs.abandoned(organization_id, name))
 
 
 async def run(store: Store, settings: ProvisionerSettings) -> None:
@@ -118,23 +75,22 @@ async def run(store: Store, settings: ProvisionerSettings) -> None:
                 log.warning("repaired %d lost jobs", repaired, extra={"action": "reap", "jobs": repaired})
 
 
-def _limits(now: datetime, settings: ProvisionerSettings) -> dict[str, datetime]:
-    waiting = settings.pending_limit or timedelta(days=36500)
-    return {"silent_since": now - settings.lease_grace, "waiting_since": now - waiting}
+async def _reaped(store: Store, settings: ProvisionerSettings, stuck: StuckJobs) -> int:
+    started = store.clock.monotonic()
+    repaired = 0
+    while store.clock.monotonic() - started < settings.reaper_run_limit:
+        found = await store.read(stuck.find, settings.reaper_batch)
+        repaired_before = repaired
+        for job_id in shuffled(found):
+            repaired += await store.write(_repair, job_id, settings, stuck)
+        if len(found) < settings.reaper_batch or repaired == repaired_before:
+            break
+    return repaired
 
 
-def _end_leases(conn: Connection, organization_id: OrganizationId, name: str, grace: timedelta) -> None:
-    over = conn.now - grace - timedelta(milliseconds=1)
-    conn.run(_END_LEASES, organization=organization_id, name=name, until=over)
-
-
-def _find(conn: Connection, settings: ProvisionerSettings) -> list[JobId]:
-    return [row.id for row in conn.rows(_FIND, most=settings.reaper_batch, **_limits(conn.now, settings))]
-
-
-def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings) -> bool:
+def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings, stuck: StuckJobs) -> bool:
     """Whether the job was stuck and is not any more."""
-    row = conn.first(_LOCK, job=job_id, **_limits(conn.now, settings))
+    row = stuck.locked(conn, job_id)
     if row is None:
         return False
     try:
@@ -142,13 +98,13 @@ def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings) -> b
     except LeaseLost:
         return False
     if row.started_at is None:
-        _terminate(conn, row, job_id, "pending", settings.pending_limit)
+        _terminate(conn, row, job_id, f"pending for {in_words(settings.pending_limit)}")
     elif row.committed_at is not None:
-        _terminate(conn, row, job_id, "hung", settings.job_lease + settings.lease_grace)
+        _terminate(conn, row, job_id, stuck.running_is)
     elif row.canceled_at is not None:
         finish.finish(conn, fence, queue.SERVER_CALL, Outcome(status=JobStatus.CANCELED))
     elif row.losses + 1 >= settings.max_attempts:
-        _terminate(conn, row, job_id, "hung", settings.job_lease + settings.lease_grace)
+        _terminate(conn, row, job_id, stuck.running_is)
     else:
         queue.release(conn, fence, lost=True)
         joblogs.append_unfenced(
@@ -159,9 +115,9 @@ def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings) -> b
     return True
 
 
-def _terminate(conn: Connection, row: Row, job_id: JobId, state: str, limit: timedelta) -> None:
+def _terminate(conn: Connection, row: Row, job_id: JobId, condition: str) -> None:
     fence = finish.fence_of(conn, job_id)
-    said = f"chattool: build detected as {state} for {_in_words(limit)}"
+    said = f"chattool: build detected as {condition}"
     outcome = Outcome(
         status=JobStatus.FAILED,
         error=f"{said} and terminated by the reaper",
@@ -191,10 +147,3 @@ def _line(conn: Connection, row: Row, level: LogLevel, output: str, after: timed
         stage=row.stage or "Unknown",
         output=output,
     )
-
-
-def _in_words(duration: timedelta) -> str:
-    seconds = int(duration.total_seconds())
-    if seconds % 60 or seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds} seconds"
-    return f"{seconds // 60} minutes"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from db import provisioner_keys
-from db.errors import LeaseLost, NotFound, RequestError, StoreUnavailable
-from provisioner import daemons, queue, tags, work
+from db.errors import LeaseLost, NotFound, RequestError, StoreBusy, StoreError, StoreUnavailable
+from provisioner import daemons, failures, queue, tags, work
 from provisioner.acquirer import Acquirer, Domain
 from provisioner.jobs import Fence
 
@@ -170,8 +170,10 @@ class RemoteDaemons:
         if claim.work is None:
             try:
                 claim = replace(claim, work=await self.jobs.work(claim))
-            except NotFound as error:
-                problem = str(error)
+            except (StoreBusy, StoreUnavailable):
+                raise
+            except (NotFound, StoreError) as error:
+                problem = failures.preparation(error).error or ""
         return Assignment(claim=claim, waited=asked - received, work_error=problem)
 
     async def _earlier_claim(self, key: tuple[DaemonId, UUID]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import shutil
 import tempfile
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -17,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from db.bearer_secrets import new_secret
 from db.errors import ChattoolError, JobCanceled, LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobErrorCode, JobStatus, LogLevel, Transition
 from provisioner import build_plan, failures
@@ -158,7 +158,7 @@ class Runner:
     async def _run_build(
         self, provisioner: Provisioner, work: BuildWork, source: Path, directory: Path
     ) -> Outcome | None:
-        token = secrets.token_urlsafe(32)
+        token = new_secret()
         self.logs.mask([token])
         request = build_plan.request(work, token, directory)
         self._check_stopped()

@@ -71,14 +71,13 @@ class StoreClient:
     ) -> Claim | None:
         """The first job in line that the daemon may take."""
         return await self.store.write(
-            queue.claim,
+            queue.claim_once if repeated else queue.claim,
             worker_id=worker_id,
             organization_id=organization_id,
             provisioners=provisioners,
             daemon_tags=daemon_tags,
             lease=self.settings.job_lease,
             request_id=request_id,
-            repeated=repeated,
         )
 
     async def work(self, claim: Claim) -> BuildWork | ImportWork:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, select
 
 from db import users as user_reads
-from db.errors import NotFound
+from db.errors import NotFound, StoreError, StoreUnavailable
 from db.states import JobType, LogLevel, Transition
 from db.tables import provisioner_jobs, template_versions, templates, users, workspace_builds, workspaces
 from provisioner import documents
@@ -75,11 +75,16 @@ _IMPORT = (
 
 
 def with_work(conn: Connection, claim: Claim) -> Claim:
-    """The claim together with what the job needs, unless some of that is gone."""
+    """The claim together with what the job needs, unless that is gone or cannot be read now.
+
+    The claim stands even then: its runner asks again, and the job ends with what is wrong.
+    """
     try:
         return replace(claim, work=work(conn, claim))
-    except NotFound:
-        return claim  # its runner asks again, and the job fails with what is missing
+    except StoreUnavailable:
+        raise  # no answer can be relied on, so the daemon repeats its request
+    except (NotFound, StoreError):
+        return claim
 
 
 def work(conn: Connection, claim: Claim) -> BuildWork | ImportWork:

@@ -13,7 +13,7 @@ import pytest
 from tests.postgres import PostgresDatabases
 from tests.postgres.shared import SharedPostgres
 
-SUITES = ("sqlite", "postgres", "sdk")
+SUITES = ("sqlite", "postgres", "sdk", "clients")
 SHARED_POSTGRES = pytest.StashKey[SharedPostgres]()
 
 # No deadline per example: that would assert wall-clock time.
@@ -61,15 +61,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     outcomes = {suite: Counter[str]() for suite in SUITES}
+    parts: dict[str, set[str]] = {suite: set() for suite in SUITES}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.getreports(outcome):
             # The report of a module that does not even import has no keywords.
             for suite in outcomes.keys() & set(getattr(report, "keywords", ())):
                 outcomes[suite][outcome] += 1
+            for suite, part in getattr(report, "user_properties", ()):
+                if outcome == "passed" and suite in parts:
+                    parts[suite].add(str(part))
     terminalreporter.section("suites")
     for suite, counts in outcomes.items():
         ran = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        terminalreporter.line(f"{suite}: {ran or 'no tests'}")
+        named = f" ({', '.join(sorted(parts[suite]))})" if parts[suite] else ""
+        terminalreporter.line(f"{suite}: {ran or 'no tests'}{named}")
     if note := terminalreporter.config.stash[SHARED_POSTGRES].summary():
         terminalreporter.line(note)
 

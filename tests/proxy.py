@@ -42,6 +42,8 @@ class Proxy:
         self._rules: list[_Rule] = []
         self._open = asyncio.Event()
         self._open.set()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self._released = asyncio.Event()
         self._refusing = False
         self._writers: set[asyncio.StreamWriter] = set()
@@ -60,6 +62,10 @@ class Proxy:
         """Keep all connections and accept new ones, and let nothing through: half open."""
         self._open.clear()
 
+    def swallow(self) -> None:
+        """Let requests through and keep all answers: what is asked for is done, and nobody hears of it."""
+        self._answering.clear()
+
     def refuse(self) -> None:
         """End all connections, and each new one at once."""
         self._refusing = True
@@ -70,6 +76,7 @@ class Proxy:
         self._cut()
         self._refusing = False
         self._open.set()
+        self._answering.set()
 
     def _cut(self) -> None:
         for writer in list(self._writers):
@@ -108,6 +115,10 @@ class Proxy:
     async def let_through(self) -> None:
         await self._open.wait()
 
+    async def let_answer(self) -> None:
+        await self.let_through()
+        await self._answering.wait()
+
     async def released(self) -> None:
         await self._released.wait()
 
@@ -131,7 +142,7 @@ class _Connection:
 
     async def answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):
-            await self._proxy.let_through()
+            await self._proxy.let_answer()
             rule, self._rule = self._rule, None
             if rule is not None:
                 if rule.fault is Fault.CUT_ANSWER:

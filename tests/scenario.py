@@ -7,12 +7,12 @@ from typing import Self
 
 from db import builds as build_reads
 from db import templates, users, workspaces
-from db.ids import BuildId, GroupId, JobId, OrganizationId, TemplateId, TemplateVersionId, WorkspaceId
+from db.ids import BuildId, FileId, GroupId, JobId, OrganizationId, TemplateId, TemplateVersionId, WorkspaceId
 from db.records import Build, Job, JobLog, TemplateVersion, User, Workspace
 from db.states import JobStatus, ProvisionerType, Transition
 from db.transactions import Store
 from provisioner import builds, cancel, imports, reaper, tags
-from provisioner.builds import BuildRequest, Initiator, WorkspaceRequest
+from provisioner.build_requests import BuildRequest, Initiator, WorkspaceRequest
 from provisioner.jobs import Imported
 from provisioner.protocol import Parameter, ParseResult, PlanResult, Preset
 from provisioner.settings import ProvisionerSettings
@@ -98,6 +98,12 @@ class Scenario:
 
     async def version(self, version_id: TemplateVersionId) -> TemplateVersion:
         return await self.store.read(templates.version, version_id)
+
+    async def version_file(self) -> FileId:
+        """The archive of the template's active version."""
+        template = await self.store.read(templates.template, self.template_id)
+        assert template.active_version_id is not None
+        return (await self.store.read(templates.import_job, template.active_version_id)).file_id
 
     # Users
 

@@ -1,7 +1,6 @@
 """What the README shows is what happens: its Python and its commands are run, their output compared."""
 
 import ast
-import itertools
 import json
 import re
 import shlex
@@ -13,19 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.provisioners.processes import kill_processes
 from provisioner.template_toml import read_template
+from tests.pages import Page, like_a_clone
 from tests.surfaces.cli.command_line import CommandLine
 
-ROOT = Path(__file__).parent.parent
 ELISION = "…"
-EXAMPLE = ("python", "text")
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-
-
-def blocks(language: str) -> list[str]:
-    return [text for found, text in BLOCKS if found == language]
+README = Page("README.md")
+blocks = README.blocks
 
 
 def normalized(text: str) -> str:
@@ -49,25 +42,16 @@ def assert_matches(expected: str, actual: str) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory like that of a clone, and a home; workspaces made there end with the test."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    yield tmp_path
-    for agent in tmp_path.glob("**/workspaces/.agents/*"):
-        kill_processes(agent.name)
-
-
-def programs() -> list[tuple[str, str]]:
-    """Each Python program, and the output that stands below it."""
-    pairs = itertools.pairwise(BLOCKS)
-    return [(program, below[1]) for (language, program), below in pairs if (language, below[0]) == EXAMPLE]
+    with like_a_clone(tmp_path) as folder:
+        yield folder
 
 
 def test_every_program_shows_its_output() -> None:
-    assert len(programs()) == len(blocks("python")) > 0
+    assert len(README.programs()) == len(blocks("python")) > 0
 
 
-@pytest.mark.parametrize(("source", "printed"), programs())
+@pytest.mark.parametrize(("source", "printed"), README.programs())
 def test_the_python_prints_what_it_says(folder: Path, source: str, printed: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", source], cwd=folder, capture_output=True, text=True, timeout=50, check=False

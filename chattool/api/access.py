@@ -11,7 +11,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from db.errors import NotFound, RequestError
-from provisioner.builds import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
+from provisioner.build_requests import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

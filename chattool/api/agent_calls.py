@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from chattool.api.caller import CallerOf
-from chattool.api.disconnect import until
 from chattool.api.services import ServicesOf
+from chattool.api.waiting import until
 from chattool.api.workspace_agents import visible
 from chattool.backend import Actor
 from chattool.identity import Caller

@@ -15,7 +15,7 @@ from chattool.agent_service import AgentCredentials, AgentLogLine, AgentService,
 from chattool.api import errors
 from chattool.api.body_limit import BodyLimit
 from chattool.api.caller import token_of
-from chattool.api.disconnect import until
+from chattool.api.waiting import until
 from db.ids import AgentCallId
 from db.states import AgentLifecycle, LogLevel
 

@@ -25,6 +25,7 @@ from chattool.api import (
 )
 from chattool.api.body_limit import BodyLimit
 from chattool.api.observation import Observed
+from chattool.api.wrong_tokens import WrongTokens
 from provisioner import wire
 from provisioner.archive import DEFAULT_LIMITS
 
@@ -37,10 +38,11 @@ BASE = "/api/v2"
 EXPERIMENTAL_BASE = "/api/experimental"
 MCP_PATH = "/mcp"
 BODY_LIMIT_BYTES = 1 << 20
-#: Paths whose bodies may be larger.
+#: Patterns of paths whose bodies may be larger.
 LARGER_BODIES = {
     f"{BASE}/files": DEFAULT_LIMITS.total_bytes,
-    f"{BASE}{wire.BASE}/": wire.BODY_LIMIT_BYTES,
+    f"{BASE}{wire.BASE}/.*": wire.BODY_LIMIT_BYTES,
+    f"{BASE}/workspaces/[^/]+/builds": wire.BODY_LIMIT_BYTES,  # a state
     MCP_PATH: 4 << 20,
 }
 _ROUTERS = (
@@ -68,7 +70,8 @@ def described_app() -> FastAPI:
         responses=errors.responses(),
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in (*_ROUTERS, *resource_routers.ROUTERS, agents.router):
+    # The agents' own routes first: "me" must not be taken for the id of an agent.
+    for router in (*_ROUTERS, agents.router, *resource_routers.ROUTERS):
         app.include_router(router, prefix=BASE)
     for router in resource_routers.EXPERIMENTAL:
         app.include_router(router, prefix=EXPERIMENTAL_BASE)
@@ -87,6 +90,7 @@ def create_app(services: Services, *, mcp: ASGIApp | None = None) -> FastAPI:
     app.state.remote_daemons = services.remote_daemons
     app.state.closing = services.stopping
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, larger=LARGER_BODIES)
+    app.add_middleware(WrongTokens, services=services, agents=f"{BASE}{agents.router.prefix}/")
     app.add_middleware(Observed, services=services)  # the outermost
     errors.install(app)
     return app

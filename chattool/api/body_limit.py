@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from fastapi import HTTPException
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 class BodyLimit:
     """Lets no request have a body larger than ``limit_bytes``, whatever it announces: 413.
 
-    ``larger`` has other limits for paths that begin so.
+    ``larger`` has other limits for paths that match a pattern.
     """
 
     def __init__(self, app: ASGIApp, *, limit_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
-        self._larger = dict(larger or {})
+        self._larger = [(re.compile(pattern), limit) for pattern, limit in (larger or {}).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,6 +43,4 @@ class BodyLimit:
         await self._app(scope, limited, send)
 
     def _limit(self, path: str) -> int:
-        return next(
-            (limit for start, limit in self._larger.items() if path.startswith(start)), self._limit_bytes
-        )
+        return next((limit for pattern, limit in self._larger if pattern.fullmatch(path)), self._limit_bytes)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from chattool.api import errors, sight
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, UserName
 from chattool.api.models import builds as models
 from chattool.api.models.wire import Message
@@ -24,11 +24,11 @@ from db.build_details import BuildDetails
 from db.errors import RequestError
 from db.ids import BuildId, WorkspaceId
 from db.transactions import Connection
+from provisioner import build_checks, cancel
 from provisioner import builds as builder
-from provisioner import cancel
-from provisioner.builds import BuildRequest
+from provisioner.build_requests import BuildRequest
 
-router = APIRouter(tags=["Builds"])
+router = APIRouter(tags=["Builds"], route_class=SignedInFirst)
 
 _LARGEST_NUMBER = 2**31 - 1
 ExpectStatus = Annotated[
@@ -46,7 +46,7 @@ async def create_build(
     idempotency_key: IdempotencyKey = None,
 ) -> models.WorkspaceBuild:
     """A new build of a workspace, in line for a daemon. One at a time: 409 while another is active."""
-    builder.transition_of(wanted.transition)
+    build_checks.transition_of(wanted.transition)
     workspace_id = ids.WorkspaceId(workspace)
     details = await services.store.read(workspace_details.workspace, workspace_id)
     sight.check_workspace(caller, details)

@@ -77,10 +77,11 @@ def answer(
 
 async def _ours(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ChattoolError)  # noqa: S101 - installed for this class
-    return _refused(error) if isinstance(error, RequestError) else _described(error)
+    return refusal(error) if isinstance(error, RequestError) else _described(error)
 
 
-def _refused(error: RequestError) -> Response:
+def refusal(error: RequestError) -> Response:
+    """A refusal as a response."""
     plain = type(error) in {RequestError, NotFound}
     return answer(
         error.status_code,

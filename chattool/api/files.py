@@ -27,7 +27,10 @@ _TAR = {"content": {"application/x-tar": {"schema": {"type": "string", "format":
 @router.post(
     "",
     status_code=201,
-    responses={**errors.responses(413), 200: {"model": UploadedFile, "description": "Known already."}},
+    responses={
+        **errors.responses(413),
+        200: {"model": UploadedFile, "description": "You have uploaded it before."},
+    },
     openapi_extra={"requestBody": {**_TAR, "required": True}},
 )
 async def upload_file(
@@ -38,12 +41,11 @@ async def upload_file(
         raise RequestError(403, "Forbidden.")
     data = await request.body()
     # Judged here rather than by the import, so that the mistake is told to who made it.
-    digest = await asyncio.to_thread(_digest_of_tar, data)
-    known = await services.store.read(templates.known_file, digest)
-    if known is not None:
+    await asyncio.to_thread(archived_files, data)
+    file_id, known = await services.store.write(templates.upload_file, caller.user.id, data)
+    if known:
         response.status_code = 200
-        return UploadedFile(hash=known)
-    return UploadedFile(hash=await services.store.write(templates.store_file, data))
+    return UploadedFile(hash=file_id)
 
 
 @router.get("/{file}", response_class=Response, responses={200: {**_TAR, "description": "The tar."}})
@@ -58,14 +60,20 @@ def _may_upload(caller: Caller, organization_id: OrganizationId | None) -> bool:
     return may(caller, Action.CREATE, Target(kind=Kind.FILE, organization_id=organization_id))
 
 
-def _digest_of_tar(data: bytes) -> str:
-    archived_files(data)
-    return templates.file_digest(data)
+def check_usable(conn: Connection, caller: Caller, file_id: FileId) -> None:
+    """Return when the caller has uploaded the archive, or may read a version made of it.
 
-
-def _readable(conn: Connection, caller: Caller, file_id: FileId) -> bytes:
+    Raises:
+        NotFound: neither, or there is no such archive.
+    """
+    if templates.has_uploaded(conn, caller.user.id, file_id):
+        return
     organizations = (None, *templates.organizations_of_file(conn, file_id))
     targets = [Target(kind=Kind.FILE, organization_id=each) for each in organizations]
     if not any(may(caller, Action.READ, target) for target in targets):
         raise NotFound
+
+
+def _readable(conn: Connection, caller: Caller, file_id: FileId) -> bytes:
+    check_usable(conn, caller, file_id)
     return templates.file(conn, file_id)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hmac
 from importlib.metadata import version
+from ipaddress import ip_address
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from chattool.api.caller import token_of
 from chattool.api.models.wire import Message, Wire
-from chattool.api.services import ServicesOf
+from chattool.api.services import Services, ServicesOf
+from chattool.identity import Unauthenticated
 from db import fleet
 from db.engine import check_usable
 from db.errors import NotFound, RequestError, SchemaMismatch, StoreError
 
-#: At the root of the site, for probes and scrapers; they need no token.
+#: At the root of the site, for probes and scrapers; they need no user's token.
 probes = APIRouter(tags=["Health"])
 router = APIRouter(tags=["Health"])
 
@@ -50,12 +54,34 @@ async def readyz(services: ServicesOf) -> Message:
 
 
 @probes.get("/metrics", response_class=PlainTextResponse)
-async def metrics(services: ServicesOf) -> Response:
-    """What this server counts, for Prometheus. Needs `pip install "chattool[metrics]"`."""
+async def metrics(request: Request, services: ServicesOf) -> Response:
+    """What this server counts, for Prometheus. Needs `pip install "chattool[metrics]"`.
+
+    For scrapers on the server's host, or with `CHATTOOL_METRICS_TOKEN` for those that send that token.
+    """
+    _check_scraper(request, services)
     if services.metrics is None:
         raise NotFound
     now = await services.store.read(fleet.state, daemon_offline=services.provisioner_settings.daemon_offline)
     return Response(services.metrics.text(now), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _check_scraper(request: Request, services: Services) -> None:
+    if services.metrics_token:
+        if not hmac.compare_digest(token_of(request.headers).encode(), services.metrics_token.encode()):
+            raise Unauthenticated
+    elif not _is_local(request):
+        detail = "Set CHATTOOL_METRICS_TOKEN, and let the scraper send it as its bearer token."
+        raise RequestError(403, "Metrics are for scrapers on the server's own host.", detail=detail)
+
+
+def _is_local(request: Request) -> bool:
+    # A proxy on this host speaks for others.
+    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for"))
+    try:
+        return not forwarded and ip_address(request.client.host if request.client else "").is_loopback
+    except ValueError:
+        return False
 
 
 @router.get("/buildinfo")

@@ -40,10 +40,10 @@ class LogPage:
 
 
 class LogFollower:
-    """One reader's way through a log. ``read`` answers the page of lines with ids above its argument.
+    """One reader's way through a log, for as long as it is ``allowed``.
 
-    ``read`` looks whether the log has ended before it reads the lines, so an end that it reports is one
-    after which nothing comes: the page with ``ended`` is the read once more.
+    ``read`` answers the page of lines with ids above its argument. It looks whether the log has ended before
+    it reads the lines, so an end that it reports is one after which nothing comes.
     """
 
     def __init__(
@@ -53,13 +53,15 @@ class LogFollower:
         read: Callable[[int], Awaitable[LogPage]],
         *,
         after: int,
+        allowed: Callable[[], Awaitable[bool]],
     ) -> None:
         self._services = services
         self._topics = topics
         self.read = read
         self._after = after
+        self._allowed = allowed
         self.complete = False
-        """Whether every line was read and no other will come. False: the server stops, or cannot read."""
+        """Whether every line was read and no other will come. False: it had to stop before."""
 
     async def pages(self) -> AsyncIterator[Sequence[LineModel]]:
         """What exists, then what is added; an empty page now and then while nothing is."""
@@ -67,6 +69,8 @@ class LogFollower:
         with self._services.store.wakeups.subscribe(*self._topics) as changes:
             while not self._services.stopping.is_set():
                 try:
+                    if not await self._allowed():
+                        return
                     page = await self.read(self._after)
                 except (StoreBusy, StoreUnavailable) as error:
                     log.warning("a log cannot be followed: %s", error, extra={"action": "follow"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from pydantic import WithJsonSchema
 
-from chattool.api import event_streams
+from chattool.api import event_streams, sight
 from chattool.api.builds import visible as visible_build
 from chattool.api.caller import CallerOf
 from chattool.api.log_follower import PAGE_LINES, LogFollower, LogPage
@@ -22,11 +23,13 @@ from chattool.api.models.builds import WorkspaceAgentLog
 from chattool.api.models.jobs import ProvisionerJobLog
 from chattool.api.requests import integer_of
 from chattool.api.services import Services, ServicesOf
+from chattool.api.standing import StandingOf
 from chattool.api.template_versions import visible as visible_version
 from chattool.api.views import jobs as views
 from chattool.api.workspace_agents import visible as visible_agent
-from db import agents, builds, ids
-from db.ids import AgentId, JobId
+from chattool.identity import Caller
+from db import agents, builds, ids, workspace_details
+from db.ids import AgentId, JobId, WorkspaceId
 from db.transactions import Connection
 from provisioner import joblogs, queue
 
@@ -35,6 +38,7 @@ router = APIRouter(tags=["Logs"])
 _MOST_TAIL_LINES = 1000
 _MOST_LINES = 100_000
 _ALL_LINES = 1 << 62
+_Allowed = Callable[[], Awaitable[bool]]
 _OFF = frozenset({"false", "0"})
 
 
@@ -86,6 +90,7 @@ def _documented(line: type[Any]) -> dict[int | str, dict[str, Any]]:
 async def build_logs(
     caller: CallerOf,
     services: ServicesOf,
+    standing: StandingOf,
     build: UUID,
     cursor: CursorOf,
     tail: Annotated[
@@ -93,20 +98,29 @@ async def build_logs(
     ] = 0,
 ) -> Response:
     """The log of a build, oldest line first."""
-    job_id = (await services.store.read(visible_build, caller, ids.BuildId(build))).build.job.id
+    build_id = ids.BuildId(build)
+    job_id = (await services.store.read(visible_build, caller, build_id)).build.job.id
     if tail and not cursor.follow:
         lines = await services.store.read(builds.log_tail, job_id, limit=tail)
         return _whole([views.log_line(line).model_dump_json() for line in lines])
-    return _answer(_job_log(services, job_id, cursor), cursor, services)
+    allowed = partial(standing.holds, visible_build, build_id)
+    return _answer(_job_log(services, job_id, cursor, allowed), cursor, services)
 
 
 @router.websocket("/workspacebuilds/{build}/logs")
 async def follow_build_logs(
-    websocket: WebSocket, caller: CallerOf, services: ServicesOf, build: UUID, cursor: CursorOf
+    websocket: WebSocket,
+    caller: CallerOf,
+    services: ServicesOf,
+    standing: StandingOf,
+    build: UUID,
+    cursor: CursorOf,
 ) -> None:
     """The log of a build, a line in each frame."""
-    job_id = (await services.store.read(visible_build, caller, ids.BuildId(build))).build.job.id
-    await event_streams.send_log(websocket, _job_log(services, job_id, cursor))
+    build_id = ids.BuildId(build)
+    job_id = (await services.store.read(visible_build, caller, build_id)).build.job.id
+    allowed = partial(standing.holds, visible_build, build_id)
+    await event_streams.send_log(websocket, _job_log(services, job_id, cursor, allowed))
 
 
 @router.get(
@@ -114,19 +128,30 @@ async def follow_build_logs(
     response_class=Response,
     responses=_documented(ProvisionerJobLog),
 )
-async def version_logs(caller: CallerOf, services: ServicesOf, version: UUID, cursor: CursorOf) -> Response:
+async def version_logs(
+    caller: CallerOf, services: ServicesOf, standing: StandingOf, version: UUID, cursor: CursorOf
+) -> Response:
     """The log of the import of a template version, oldest line first."""
-    found = await services.store.read(visible_version, caller, ids.TemplateVersionId(version))
-    return _answer(_job_log(services, found.version.job_id, cursor), cursor, services)
+    version_id = ids.TemplateVersionId(version)
+    job_id = (await services.store.read(visible_version, caller, version_id)).version.job_id
+    allowed = partial(standing.holds, visible_version, version_id)
+    return _answer(_job_log(services, job_id, cursor, allowed), cursor, services)
 
 
 @router.websocket("/templateversions/{version}/logs")
 async def follow_version_logs(
-    websocket: WebSocket, caller: CallerOf, services: ServicesOf, version: UUID, cursor: CursorOf
+    websocket: WebSocket,
+    caller: CallerOf,
+    services: ServicesOf,
+    standing: StandingOf,
+    version: UUID,
+    cursor: CursorOf,
 ) -> None:
     """The log of the import of a template version, a line in each frame."""
-    found = await services.store.read(visible_version, caller, ids.TemplateVersionId(version))
-    await event_streams.send_log(websocket, _job_log(services, found.version.job_id, cursor))
+    version_id = ids.TemplateVersionId(version)
+    job_id = (await services.store.read(visible_version, caller, version_id)).version.job_id
+    allowed = partial(standing.holds, visible_version, version_id)
+    await event_streams.send_log(websocket, _job_log(services, job_id, cursor, allowed))
 
 
 @router.get(
@@ -134,19 +159,28 @@ async def follow_version_logs(
     response_class=Response,
     responses=_documented(WorkspaceAgentLog),
 )
-async def agent_logs(caller: CallerOf, services: ServicesOf, agent: UUID, cursor: CursorOf) -> Response:
+async def agent_logs(
+    caller: CallerOf, services: ServicesOf, standing: StandingOf, agent: UUID, cursor: CursorOf
+) -> Response:
     """What an agent's start-up script wrote, oldest line first."""
     found = await services.store.read(visible_agent, caller, ids.AgentId(agent))
-    return _answer(_agent_log(services, found.id, cursor), cursor, services)
+    allowed = partial(standing.holds, _check_workspace, found.workspace_id)
+    return _answer(_agent_log(services, found.id, cursor, allowed), cursor, services)
 
 
 @router.websocket("/workspaceagents/{agent}/logs")
 async def follow_agent_logs(
-    websocket: WebSocket, caller: CallerOf, services: ServicesOf, agent: UUID, cursor: CursorOf
+    websocket: WebSocket,
+    caller: CallerOf,
+    services: ServicesOf,
+    standing: StandingOf,
+    agent: UUID,
+    cursor: CursorOf,
 ) -> None:
     """What an agent's start-up script writes, a line in each frame, as long as there is the agent."""
     found = await services.store.read(visible_agent, caller, ids.AgentId(agent))
-    await event_streams.send_log(websocket, _agent_log(services, found.id, cursor))
+    allowed = partial(standing.holds, _check_workspace, found.workspace_id)
+    await event_streams.send_log(websocket, _agent_log(services, found.id, cursor, allowed))
 
 
 def _answer(follower: LogFollower, cursor: Cursor, services: Services) -> Response:
@@ -174,21 +208,26 @@ async def _array(read: Callable[[int], Awaitable[LogPage]], cursor: Cursor) -> A
     yield "]" if opening == "," else "[]"
 
 
-def _job_log(services: Services, job_id: JobId, cursor: Cursor) -> LogFollower:
+def _job_log(services: Services, job_id: JobId, cursor: Cursor, allowed: _Allowed) -> LogFollower:
     # The end of a job is told to its runner's topic, in whatever way it ends.
     topics = (joblogs.topic(job_id), queue.cancel_topic(job_id))
 
     async def read(after: int) -> LogPage:
         return await services.store.read(_job_page, job_id, after)
 
-    return LogFollower(services, topics, read, after=cursor.after)
+    return LogFollower(services, topics, read, after=cursor.after, allowed=allowed)
 
 
-def _agent_log(services: Services, agent_id: AgentId, cursor: Cursor) -> LogFollower:
+def _agent_log(services: Services, agent_id: AgentId, cursor: Cursor, allowed: _Allowed) -> LogFollower:
     async def read(after: int) -> LogPage:
         return await services.store.read(_agent_page, agent_id, after)
 
-    return LogFollower(services, [agents.topic(agent_id)], read, after=cursor.after)
+    return LogFollower(services, [agents.topic(agent_id)], read, after=cursor.after, allowed=allowed)
+
+
+def _check_workspace(conn: Connection, caller: Caller, workspace_id: WorkspaceId) -> None:
+    # Not of the agent itself: that it was replaced is the end of its log.
+    sight.check_workspace(caller, workspace_details.workspace(conn, workspace_id))
 
 
 def _job_page(conn: Connection, job_id: JobId, after: int) -> LogPage:

@@ -41,7 +41,12 @@ class Services:
     """Where users and agents reach the server."""
     setup_code: SetupCode = field(default_factory=SetupCode)
     failures: FailureLimit = field(default_factory=FailureLimit)
+    """Of wrong tokens, keys and codes."""
+    agent_failures: FailureLimit = field(default_factory=lambda: FailureLimit(most=100))
+    """Of agents' tokens: more, as many agents may begin behind one address before the server knows them."""
     metrics: Metrics | None = None
+    metrics_token: str = field(default="", repr=False)
+    """What scrapers show; empty: only those on this host may scrape."""
 
     @property
     def clock(self) -> Clock:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from chattool.api import errors
 from chattool.api.access import Action, Kind, Target, check, may
 from chattool.api.caller import CallerOf
+from chattool.api.files import check_usable
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, OrganizationName, organization_of
 from chattool.api.models import templates as models
 from chattool.api.models.builds import WorkspaceResource
@@ -174,8 +175,13 @@ def _create(
     organization_id: OrganizationId,
     wanted: models.CreateTemplateVersion,
 ) -> TemplateVersionId:
+    file_id = ids.FileId(wanted.file_id)
+    try:
+        check_usable(conn, caller, file_id)
+    except NotFound as error:
+        raise refused("file_id", "Upload the archive first.") from error
     upload = imports.Upload(
-        file_id=ids.FileId(wanted.file_id),
+        file_id=file_id,
         provisioner=wanted.provisioner,
         name=wanted.name,
         message=wanted.message,

@@ -19,6 +19,7 @@ from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, UserName, user_of
 from chattool.api.models import workspaces as models
 from chattool.api.requests import IdempotencyKey, refused, scoped
 from chattool.api.services import Services, ServicesOf
+from chattool.api.standing import Standing, StandingOf
 from chattool.api.views import workspaces as views
 from chattool.api.waiting import woken
 from chattool.identity import Caller
@@ -30,7 +31,7 @@ from db.records import Template
 from db.transactions import Connection
 from db.workspace_details import WorkspaceDetails
 from provisioner import builds as builder
-from provisioner.builds import WorkspaceRequest
+from provisioner.build_requests import WorkspaceRequest
 
 router = APIRouter(tags=["Workspaces"])
 
@@ -118,11 +119,13 @@ async def get_workspace_by_name(
         200: {"content": {"text/event-stream": {}}, "description": "Events `data`, each a Workspace."}
     },
 )
-async def watch_workspace(caller: CallerOf, services: ServicesOf, workspace: UUID) -> StreamingResponse:
+async def watch_workspace(
+    caller: CallerOf, services: ServicesOf, standing: StandingOf, workspace: UUID
+) -> StreamingResponse:
     """The workspace now, and again whenever it changes, as server-sent events."""
     workspace_id = ids.WorkspaceId(workspace)
     await services.store.read(_shown, caller, services, workspace_id)
-    return event_stream(_changes(caller, services, workspace_id))
+    return event_stream(_changes(caller, services, standing, workspace_id))
 
 
 async def workspace_named(caller: Caller, services: Services, user: str, name: str) -> WorkspaceId:
@@ -210,13 +213,17 @@ def _version_id(wanted: models.CreateWorkspace) -> ids.TemplateVersionId | None:
     return None if found is None else ids.TemplateVersionId(found)
 
 
-async def _changes(caller: Caller, services: Services, workspace_id: WorkspaceId) -> AsyncIterator[bytes]:
+async def _changes(
+    caller: Caller, services: Services, standing: Standing, workspace_id: WorkspaceId
+) -> AsyncIterator[bytes]:
     topics = {workspaces.topic(workspace_id)}
     told = ""
     while not services.stopping.is_set():
         # Subscribed before the read, so that no change falls between the two.
         with services.store.wakeups.subscribe(*topics) as changes:
             try:
+                if not await standing.holds(_shown, services, workspace_id):
+                    return
                 now = await services.store.read(_shown, caller, services, workspace_id)
             except (NotFound, StoreBusy, StoreUnavailable):
                 return

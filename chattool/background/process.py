@@ -10,12 +10,14 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from chattool.background.furnishing import furnish
 from chattool.background.idleness import Idleness
 from chattool.background.log_file import rotate_if_large
 from chattool.background.reconnection import silent_agents_heard
 from chattool.background.state import EngineState, Phase
 from chattool.daemon_process import daemon_process
 from chattool.end_signals import EndSignals
+from chattool.starter import ALLOWANCE
 from db.clock import SystemClock
 from db.errors import ChattoolError
 from provisioner import tags
@@ -70,9 +72,11 @@ class BackgroundEngine:
             settings=ProvisionerSettings(),
             signals=signals,
             only_one=True,  # we hold the lock of the directory
+            allowance=ALLOWANCE,
         ) as process:
             url = "" if process.agents_url is None else await process.agents_url()
             await silent_agents_heard(process.store)
+            await furnish(process.store)
             self._announce(Phase.READY, url=url)
             log.info("the engine is ready", extra={"action": "ready", "pid": self._state.pid})
             reason = await self._until_end(process)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chattool.agent.process import HEARTBEAT_INTERVAL
 from db import agents
+from db.states import has_said_goodbye
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,8 +40,8 @@ async def silent_agents_heard(store: Store, limit: timedelta = LIMIT) -> None:
 
 def _is_silent(agent: Agent, now: datetime) -> bool:
     heard = agent.last_connected_at or agent.created_at
-    said_goodbye = agent.disconnected_at is not None and agent.disconnected_at >= heard
-    return not said_goodbye and now - heard > HEARTBEAT_INTERVAL
+    gone = has_said_goodbye(agent.last_connected_at, agent.disconnected_at)
+    return not gone and now - heard > HEARTBEAT_INTERVAL
 
 
 async def _has_reported(store: Store, agent_id: AgentId, since: datetime) -> bool:

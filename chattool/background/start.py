@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from chattool.background.errors import EngineNotStarted, HomeUnusable
 from chattool.background.state import Phase, read_state
+from db import disk
 
 if TYPE_CHECKING:
     from chattool.background.lock import EngineLock
@@ -53,8 +54,11 @@ def not_started(directory: StateDirectory) -> EngineNotStarted:
     """Why the engine that was started has ended again."""
     lines = _last_lines(directory)
     state = read_state(directory.state)
-    failed = state is not None and state.phase is Phase.FAILED
-    reason = state.error if state is not None and failed else (lines or ("it ended at once",))[-1]
+    reason = (lines or ("it ended at once",))[-1]
+    if state is not None and state.phase is Phase.FAILED:
+        reason = state.error
+    elif disk.is_full(directory.home):
+        reason = "the disk is full"  # so neither its state nor its log says so
     return EngineNotStarted(
         f"the background engine did not start: {reason} (log: {directory.log})",
         log=directory.log,

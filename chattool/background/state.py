@@ -40,8 +40,12 @@ class EngineState:
         """Replace what ``path`` says; readers see all of it or nothing of it. Raises ``OSError``."""
         text = json.dumps(asdict(self) | {"started_at": self.started_at.isoformat()})
         draft = path.with_name(f"{path.name}.{self.pid}")
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(path)
+        try:
+            draft.write_text(text + "\n", encoding="utf-8")
+            draft.replace(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,8 +30,9 @@ from chattool.cli import (
     workspaces,
 )
 from chattool.cli.command import INTERRUPTED, report
-from chattool.cli.options import DEFAULT_CHAT, DEFAULT_USER, Options, default_home, hoisted, wants_json
+from chattool.cli.options import DEFAULT_CHAT, Options, default_home, hoisted, wants_json
 from chattool.cli.screen import Screen
+from chattool.starter import DEFAULT_USER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

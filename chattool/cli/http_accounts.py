@@ -10,8 +10,8 @@ from chattool.cli import http_records
 from chattool.cli.command import WrongUsage
 from chattool.cli.http_lookup import part
 from chattool.cli.lookup_texts import NO_USER, no_group
-from chattool.cli.options import DEFAULT_USER
 from chattool.http_backend import shapes
+from chattool.starter import DEFAULT_USER
 from db import ids
 from db.errors import NotFound, RequestError
 

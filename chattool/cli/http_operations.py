@@ -11,8 +11,8 @@ from chattool import backend
 from chattool.cli import http_lookup, http_records, operations
 from chattool.cli.command import WrongUsage
 from chattool.cli.http_accounts import HttpAccounts
-from chattool.cli.options import DEFAULT_USER
 from chattool.http_backend import records, shapes
+from chattool.starter import DEFAULT_USER
 from db import ids
 from db.errors import RequestError, StoreBusy, StoreUnavailable
 from db.states import AgentLifecycle, JobStatus, Transition

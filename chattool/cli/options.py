@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chattool.starter import DEFAULT_USER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEFAULT_USER = "me"
 DEFAULT_CHAT = "default"
 
 _WITH_VALUE = frozenset({"--url", "--home", "--user", "--chat", "--token"})

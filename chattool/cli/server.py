@@ -60,6 +60,8 @@ def server(
     A new server has no users. It logs a set-up code (or takes CHATTOOL_SETUP_CODE); with it, or by
     [cyan]chattool users first NAME[/cyan] on this host, you become its owner and get a token.
 
+    /metrics answers scrapers on this host, or with CHATTOOL_METRICS_TOKEN those that send it as bearer token.
+
     Any number of servers may share one PostgreSQL. Put a proxy that speaks TLS in front of it.
     SIGTERM finishes answers and builds; SIGINT, or SIGTERM again, interrupts builds.
 
@@ -89,6 +91,7 @@ def server(
                     workspaces=workspaces or (None if options.url else options.home / "workspaces"),
                     trusted_proxies=trusted_proxies,
                     setup_code=os.environ.get(VARIABLE, ""),
+                    metrics_token=os.environ.get("CHATTOOL_METRICS_TOKEN", ""),
                     provisioner=ProvisionerSettings(drain_limit=timedelta(seconds=drain_limit)),
                 )
             )

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from chattool.cli.command import WrongUsage
-from chattool.cli.options import DEFAULT_USER
+from chattool.starter import ALLOWANCE, DEFAULT_USER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,7 +44,9 @@ async def open_operations(options: Options) -> AsyncIterator[Operations]:
 
         found = await store.read(_found, options.user)
         if found is None:
-            found = await store.write(_made, options.user)
+            # A database of many is somebody's to set up; a state directory works at once.
+            allowance = ALLOWANCE if options.url is None else 0
+            found = await store.write(_made, options.user, allowance)
         organization, user = found
         yield StoreOperations(store, organization, user)
 
@@ -170,11 +172,11 @@ def _found(conn: Connection, name: str) -> tuple[Organization, User] | None:
     return None if organization is None or user is None else (organization, user)
 
 
-def _made(conn: Connection, name: str) -> tuple[Organization, User]:
+def _made(conn: Connection, name: str, allowance: int) -> tuple[Organization, User]:
     from chattool.cli.lookup_texts import NO_USER
     from db import users
     from db.errors import NotFound
 
     if name.lower() != DEFAULT_USER:
         raise NotFound(NO_USER.format(name))
-    return users.ensure_owner(conn, name)
+    return users.ensure_owner(conn, name, allowance=allowance)

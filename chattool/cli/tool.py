@@ -13,7 +13,7 @@ from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
     from chattool.arguments import ToolArgs
-    from chattool.toolset import Tool
+    from chattool.tool import Tool
 
 app = typer.Typer(help="Call the tools as an agent does.", no_args_is_help=True)
 
@@ -78,7 +78,7 @@ def call(
 
 
 async def _list(command: Command) -> None:
-    from chattool.toolset import TOOLS
+    from chattool.tools import TOOLS
 
     command.screen.show(
         [{"name": tool.name, "title": tool.title, "description": tool.description} for tool in TOOLS],
@@ -164,7 +164,7 @@ async def _call(
 
 
 def _tool(name: str) -> Tool[ToolArgs]:
-    from chattool.toolset import TOOLS
+    from chattool.tools import TOOLS
 
     for tool in TOOLS:
         if tool.name == name:

@@ -14,6 +14,7 @@ from chattool.cli.store_operations import StoreOperations
 from chattool.cli.store_records import local_directory
 from chattool.cli.tool_call import LiveCall
 from chattool.cli.tour_view import TourView
+from chattool.starter import ALLOWANCE
 from chattool.waiting import wait_for_build
 from db import builds, ids, templates, workspaces
 from db.errors import ChattoolError
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from db.records import Workspace
     from quota import WorkspaceQuota
 
-_ALLOWANCE = 40
 _SMALL, _LARGER = "scratch", "python-dev"
 
 
@@ -114,8 +114,8 @@ class Tour:
         self._note("push_templates", templates=sorted(self._templates))
 
     async def _set_allowance(self) -> None:
-        self._view.step(f"Give the group Everyone, and so its one member, {_ALLOWANCE} credits")
-        await self._engine.set_allowance("Everyone", _ALLOWANCE)
+        self._view.step(f"Give the group Everyone, and so its one member, {ALLOWANCE} credits")
+        await self._engine.set_allowance("Everyone", ALLOWANCE)
         await self._show_quota("set_allowance")
 
     async def _create_first(self) -> str:

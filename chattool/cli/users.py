@@ -66,7 +66,7 @@ async def _add(command: Command, name: str, roles: list[str]) -> None:
     from chattool.cli import documents
     from chattool.cli.session import open_operations
     from db import names
-    from provisioner.builds import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
+    from provisioner.build_requests import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
 
     known = (ADMINISTRATOR, TEMPLATE_ADMINISTRATOR, AUDITOR)
     if unknown := set(roles) - set(known):

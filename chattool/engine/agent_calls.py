@@ -11,7 +11,7 @@ from chattool.workspace_calls import LONGEST_CALL, AgentAway, AgentCallLost, ans
 from db import agent_calls, agents, workspaces
 from db.agent_calls import CallStage
 from db.errors import ChattoolError, NotFound, StoreBusy, StoreUnavailable
-from provisioner.builds import ADMINISTRATOR
+from provisioner.build_requests import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,6 +11,7 @@ from chattool.engine.inspection import StoreInspection
 from db import agents, builds, users, workspaces
 from db.errors import RequestError
 from provisioner import builds as builder
+from provisioner.build_requests import BuildRequest, Initiator, WorkspaceRequest
 from quota import budget
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class EngineBackend(StoreInspection):
     async def create_workspace(
         self, actor: Actor, request: CreateWorkspace
     ) -> tuple[Workspace, BuildId | None]:
-        wanted = builder.WorkspaceRequest(
+        wanted = WorkspaceRequest(
             owner_id=actor.user_id,
             organization_id=request.organization_id,
             template_id=request.template_id,
@@ -68,7 +69,7 @@ class EngineBackend(StoreInspection):
         return await self.workspace(workspace_id), build_id
 
     async def create_build(self, actor: Actor, request: CreateBuild) -> Build:
-        wanted = builder.BuildRequest(
+        wanted = BuildRequest(
             workspace_id=request.workspace_id,
             transition=request.transition,
             use_active_version=request.use_active_version,
@@ -134,8 +135,8 @@ class EngineBackend(StoreInspection):
         return self.store.wakeups.subscribe(agents.topic(agent_id))
 
 
-def _initiator(actor: Actor) -> builder.Initiator:
-    return builder.Initiator(id=actor.user_id, roles=actor.roles)
+def _initiator(actor: Actor) -> Initiator:
+    return Initiator(id=actor.user_id, roles=actor.roles)
 
 
 def _log_tail(conn: Connection, build_id: BuildId, limit: int) -> list[LogLine]:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chattool.context import ToolContext
 from chattool.engine.chats import chat_record
-from chattool.toolset import TOOLS, Toolset
+from chattool.tools import TOOLS
+from chattool.toolset import Toolset
 from chattool.unmade_chat import UnmadeChat
 from db import chats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from chattool.backend import Chat, ChatStore
     from chattool.engine.backend import EngineBackend
     from chattool.settings import ToolSettings
-    from chattool.toolset import Tool
     from db.ids import OrganizationId, UserId
+
+_READING = tuple(tool for tool in TOOLS if tool.annotations.read_only)
 
 
 class EngineCaller:
-    """``Caller`` on our own database. New chats are made in ``organization_id``; it may call ``tools``."""
+    """``Caller`` on our own database. New chats are made in ``organization_id``."""
 
     def __init__(
         self,
@@ -32,15 +32,15 @@ class EngineCaller:
         organization_id: OrganizationId,
         default_chat: str,
         settings: ToolSettings,
-        tools: Sequence[Tool[Any]] = TOOLS,
+        read_only: bool = False,
     ) -> None:
         self.default_chat = default_chat
+        self.read_only = read_only
         self._backend = backend
         self._chats = chat_store
         self._user_id = user_id
         self._organization_id = organization_id
         self._settings = settings
-        self._tools = tools
 
     async def find_chat(self, handle: str) -> Chat | None:
         found = await self._backend.store.read(chats.find, self._user_id, handle)
@@ -64,5 +64,5 @@ class EngineCaller:
                 chats=store,
                 settings=self._settings,
             ),
-            tools=self._tools,
+            tools=_READING if self.read_only else TOOLS,
         )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chattool import backend
 from db import chats
-from db.errors import StoreBusy, StoreUnavailable
 from db.ids import new_id
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from datetime import timedelta
     from uuid import UUID
 
     from chattool.backend import Chat, LeaseHandle, ToolCall
@@ -20,16 +18,6 @@ if TYPE_CHECKING:
     from db.ids import BuildId, ChatId, WorkspaceId
     from db.transactions import Store
     from db.wakeups import Subscription
-
-_FORGET_INTERVAL = timedelta(hours=1)
-
-
-async def forget_old_calls(store: Store) -> None:
-    """Forget tool calls that nobody will repeat any more, at every interval until cancelled."""
-    while True:
-        await store.clock.sleep(_FORGET_INTERVAL)
-        with suppress(StoreBusy, StoreUnavailable):  # the next round will do
-            await store.write(chats.prune_tool_calls)
 
 
 class StoreLease:

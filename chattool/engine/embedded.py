@@ -109,7 +109,13 @@ class Engine:
             RequestError: the name is bad.
         """
         return await push_template(
-            self, Path(folder), name=name, provisioner=provisioner, variables=variables
+            self.store,
+            Path(folder),
+            organization_id=self.organization.id,
+            initiator_id=self.user.id,
+            name=name,
+            provisioner=provisioner,
+            variables=variables,
         )
 
     async def set_allowance(self, group: str, credits_per_day: int) -> None:

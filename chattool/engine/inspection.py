@@ -12,7 +12,7 @@ from db import agents, builds, template_usage, templates, users, workspaces
 from db.errors import NotFound, RequestError
 from db.ids import PresetId
 from provisioner import documents
-from provisioner.builds import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
+from provisioner.build_requests import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
 from quota import budget, charges
 
 if TYPE_CHECKING:

@@ -17,20 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from chattool.engine.embedded import Engine
-    from db.ids import JobId
+    from db.ids import JobId, OrganizationId, UserId
     from db.records import Job, Template
     from db.states import ProvisionerType
+    from db.transactions import Store
 
 _POLL = timedelta(seconds=5)
 
 
 async def push_template(
-    engine: Engine,
+    store: Store,
     folder: Path,
     *,
-    name: str | None,
-    provisioner: ProvisionerType | None,
+    organization_id: OrganizationId,
+    initiator_id: UserId,
+    name: str | None = None,
+    provisioner: ProvisionerType | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> Template:
     """The template, after its new version was imported.
@@ -41,19 +43,19 @@ async def push_template(
         RequestError: the name is bad.
     """
     kind = provisioner or provisioner_of(folder)
-    version_id, job_id = await engine.store.write(
+    version_id, job_id = await store.write(
         imports.push,
-        organization_id=engine.organization.id,
-        initiator_id=engine.user.id,
+        organization_id=organization_id,
+        initiator_id=initiator_id,
         name=name or name_of(folder),
         archive=await asyncio.to_thread(archive.packed, folder),
         provisioner=kind,
         variables=variables,
     )
-    job = await _ended(engine, job_id)
-    version = await engine.store.read(templates.version, version_id)
+    job = await _ended(store, job_id)
+    version = await store.read(templates.version, version_id)
     assert version.template_id is not None  # noqa: S101 - a push always names its template
-    template = await engine.store.read(templates.template, version.template_id)
+    template = await store.read(templates.template, version.template_id)
     if job.status is not JobStatus.SUCCEEDED:
         raise TemplateImportFailed(
             f"import of template {template.name!r} failed: {job.error or job.status}",
@@ -63,10 +65,10 @@ async def push_template(
     return template
 
 
-async def _ended(engine: Engine, job_id: JobId) -> Job:
-    with engine.store.wakeups.subscribe(queue.cancel_topic(job_id)) as changes:
+async def _ended(store: Store, job_id: JobId) -> Job:
+    with store.wakeups.subscribe(queue.cancel_topic(job_id)) as changes:
         while True:
-            job = await engine.store.read(builds.job, job_id)
+            job = await store.read(builds.job, job_id)
             if not job.status.active:
                 return job
             await changes.wait(_POLL)

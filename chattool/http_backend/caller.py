@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class HttpCaller:
     """``Caller`` over HTTP. New chats are made in ``organization_id``."""
 
+    #: What the token may do, the server decides at each call.
+    read_only = False
+
     def __init__(
         self,
         backend: HttpBackend,

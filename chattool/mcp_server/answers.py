@@ -13,7 +13,8 @@ from chattool.errors import ToolError
 from chattool.results import ToolResponse
 from chattool.schemas import output_schema, render
 from chattool.settings import WaitBounds
-from chattool.toolset import TOOLS, internal_error
+from chattool.tools import TOOLS
+from chattool.toolset import internal_error
 from db.errors import ChattoolError, StoreBusy, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -23,22 +24,26 @@ if TYPE_CHECKING:
     from chattool.callers import Caller
     from chattool.context import Progress
     from chattool.envelope import Envelope
-    from chattool.toolset import Tool
+    from chattool.tool import Tool
 
 #: Clients give up after a minute or so, so no call waits longer; ``wait_for_workspace`` goes on from there.
 WAIT = WaitBounds(default=timedelta(seconds=25), longest=timedelta(seconds=50))
 
 INSTRUCTIONS = (
-    "Workspaces for this conversation: create_workspace makes one from a template (list_templates finds it), "
-    "start_workspace and stop_workspace start and stop it. Builds take minutes and go on by themselves: an "
-    'answer with status "building" is no failure, call wait_for_workspace to keep waiting. An answer with ok '
-    "false says in error what went wrong, and which tool to call."
+    "A workspace for this conversation: create_workspace makes it from a template (see list_templates); "
+    "start_workspace and stop_workspace start and stop it; execute, read_file, write_file, edit_files and "
+    "list_files work inside it. Builds take minutes and go on by themselves: an answer with status "
+    '"building" is no failure, call wait_for_workspace to keep waiting. An answer with ok false says in '
+    "error what went wrong, and which tool to call."
 )
 
 _CHAT_KEY = "chattool/chat_id"
 _CALL_KEY = "chattool/tool_call_id"
 _MAKES_CHAT = "create_workspace"
 _TELLS_CHAT = frozenset({_MAKES_CHAT, "start_workspace", "stop_workspace", "wait_for_workspace"})
+
+_CHANGES = frozenset(tool.name for tool in TOOLS if not tool.annotations.read_only)
+_READS_ONLY = "this token may only read, so {} was not called; ask the user for a token with all rights"
 
 # Cancelled calls that are still giving back what they hold; asyncio itself keeps no task alive.
 _running: set[asyncio.Task[Envelope]] = set()
@@ -100,6 +105,7 @@ async def _envelope(
     asked = arguments.pop("chat_id", None)
     try:
         caller = await origin.caller()
+        _check_scope(caller, name)
         chat = await _chat(caller, origin.pinned, meta, asked, make=name == _MAKES_CHAT)
         toolset = caller.toolset(chat).within(WAIT)
     except ChattoolError as error:
@@ -112,6 +118,12 @@ async def _envelope(
     )
     told = str(chat.id) if chat is not None and name in _TELLS_CHAT else None
     return toolset.envelope(name, response, chat_id=told)
+
+
+def _check_scope(caller: Caller, tool: str) -> None:
+    # Before the chat, which a create would make.
+    if caller.read_only and tool in _CHANGES:
+        raise ToolError(_READS_ONLY.format(tool))
 
 
 async def _chat(

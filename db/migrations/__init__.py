@@ -12,17 +12,27 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from db import errors, sqlite_errors
+from db.clock import SystemClock
 
 if TYPE_CHECKING:
     import sqlite3
 
     from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 #: The newest revision; a test holds it equal to the head of the tree.
-HEAD = "0006"
+HEAD = "0008"
 
 _LOCK = 4_821_077  # any number, the same in every process that migrates
-_POSTGRES_TIMEOUT = timedelta(minutes=5)
+# An index of a large table takes its time, and nobody waits for it.
+_POSTGRES_TIMEOUT = timedelta(hours=2)
+# A change of a table waits for those who use it, and whoever comes later waits behind it: so only shortly,
+# and again later.
+_POSTGRES_LOCK_TIMEOUT = timedelta(seconds=3)
+_POSTGRES_ATTEMPTS = 20
+_POSTGRES_PAUSE = timedelta(seconds=1)
+_LOCK_NOT_AVAILABLE = "55P03"
+_elapsed = SystemClock()
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -101,17 +111,51 @@ def _migrate_sqlite(url: str, command: str, revision: str) -> None:
 
 
 async def _migrate_postgres(url: str, command: str, revision: str) -> None:
+    """Each revision in a transaction of its own, so that none holds its locks while another is at work."""
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - slow, needed for migrations only
 
     from db import postgres_errors  # noqa: PLC0415 - asyncpg is an extra
 
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool)
+    patience = str(_POSTGRES_LOCK_TIMEOUT // timedelta(milliseconds=1))
+    engine = create_async_engine(
+        make_url(url).set(drivername="postgresql+asyncpg"),
+        poolclass=pool.NullPool,
+        connect_args={"server_settings": {"application_name": "chattool-migrate", "lock_timeout": patience}},
+    )
     try:
-        async with postgres_errors.translating(url, _POSTGRES_TIMEOUT), engine.begin() as connection:
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            await connection.run_sync(_run, command, revision)
+        async with (
+            postgres_errors.translating(url, _POSTGRES_TIMEOUT),
+            engine.connect() as turn,
+            engine.connect() as connection,
+        ):
+            await _take_turn(turn)
+            await _in_steps(connection, command, revision)
     finally:
         await engine.dispose()
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Wait until no other process migrates; the turn ends with the connection.
+
+    It asks again and again, since ``CREATE INDEX CONCURRENTLY`` waits for statements that wait.
+    """
+    connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    while not (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK})"))).scalar():
+        await _elapsed.sleep(_POSTGRES_PAUSE)
+
+
+async def _in_steps(connection: AsyncConnection, command: str, revision: str) -> None:
+    for attempt in range(1, _POSTGRES_ATTEMPTS + 1):
+        try:
+            await connection.run_sync(_run, command, revision)
+        except DBAPIError as error:
+            state = getattr(error.orig, "sqlstate", None)
+            if state != _LOCK_NOT_AVAILABLE or attempt == _POSTGRES_ATTEMPTS:
+                raise
+        else:
+            return
+        await connection.rollback()
+        await _elapsed.sleep(_POSTGRES_PAUSE)
 
 
 def _run(connection: Connection, command: str, revision: str) -> None:
@@ -121,6 +165,8 @@ def _run(connection: Connection, command: str, revision: str) -> None:
     found = current(connection)
     if found is not None and found not in revisions():
         check(found)
+    if connection.dialect.name == "postgresql":
+        connection.rollback()  # ends what reading the version began, so that each step begins anew
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection

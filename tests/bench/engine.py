@@ -15,6 +15,7 @@ from db import templates
 from db.clock import SystemClock
 from db.states import Transition
 from provisioner import builds
+from provisioner.build_requests import BuildRequest, Initiator, WorkspaceRequest
 from provisioner.protocol import unsaved
 from provisioner.provisioners.echo import EchoProvisioner
 from provisioner.settings import ProvisionerSettings
@@ -88,9 +89,9 @@ class Bench:
         await wait_for_build(self.engine.backend, build_id)
         return workspace_id
 
-    def request(self, owner_id: UserId, name: str) -> builds.WorkspaceRequest:
+    def request(self, owner_id: UserId, name: str) -> WorkspaceRequest:
         """A new workspace of the template."""
-        return builds.WorkspaceRequest(
+        return WorkspaceRequest(
             owner_id=owner_id,
             organization_id=self.engine.organization.id,
             template_id=self.template.id,
@@ -99,7 +100,7 @@ class Bench:
 
     async def create_build(self, workspace_id: WorkspaceId) -> BuildId:
         """A start in line for the daemon."""
-        request = builds.BuildRequest(workspace_id=workspace_id, transition=Transition.START)
+        request = BuildRequest(workspace_id=workspace_id, transition=Transition.START)
         return await self.engine.store.write(builds.create_build, self._initiator, request)
 
     async def build(self, workspace_id: WorkspaceId) -> None:
@@ -107,8 +108,8 @@ class Bench:
         await wait_for_build(self.engine.backend, await self.create_build(workspace_id))
 
     @property
-    def _initiator(self) -> builds.Initiator:
-        return builds.Initiator(id=self.engine.user.id)
+    def _initiator(self) -> Initiator:
+        return Initiator(id=self.engine.user.id)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from db import users
 from db.ids import DaemonId, new_id
 from provisioner import builds, commit, queue, tags, work
+from provisioner.build_requests import Initiator
 from provisioner.jobs import BuildWork
 from tests.bench import engine
 from tests.bench.figures import Figure
@@ -61,7 +62,7 @@ async def _held_builds(bench: engine.Bench, owners: int) -> list[tuple[Fence, Bu
 def _held_build(
     conn: Connection, bench: engine.Bench, owner_id: UserId, name: str
 ) -> tuple[Fence, BuildWork]:
-    builds.create_workspace(conn, builds.Initiator(id=owner_id), bench.request(owner_id, name))
+    builds.create_workspace(conn, Initiator(id=owner_id), bench.request(owner_id, name))
     claim = queue.claim(
         conn,
         worker_id=DaemonId(new_id()),

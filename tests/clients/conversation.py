@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chattool.toolset import TOOLS
+from chattool.tools import TOOLS
 from tests.clients.servers import World
 
 INVALID_PARAMS = -32602
@@ -37,7 +37,7 @@ class Step:
 
 def steps(world: World) -> list[Step]:
     """The conversation."""
-    slow, huge = ({"template_id": world.templates[name]} for name in ("slow", "huge"))
+    slow, huge, scratch = ({"template_id": world.templates[name]} for name in ("slow", "huge", "scratch"))
     return [
         Step(
             title="Create a workspace, with progress",
@@ -61,6 +61,32 @@ def steps(world: World) -> list[Step]:
             timeout_seconds=1,
         ),
         Step(title="Re-join the build", tool="wait_for_workspace", arguments={}, chat="d"),
+        Step(
+            title="Create a workspace to work in",
+            tool="create_workspace",
+            arguments={**scratch, "wait_seconds": 50},
+            chat="e",
+        ),
+        Step(
+            title="Write a file",
+            tool="write_file",
+            arguments={"path": "sum.sh", "content": "echo $((40 + 1))\n"},
+            chat="e",
+        ),
+        Step(
+            title="Edit it",
+            tool="edit_files",
+            arguments={"edits": [{"path": "sum.sh", "old": "+ 1", "new": "+ 2"}]},
+            chat="e",
+        ),
+        Step(title="Run it", tool="execute", arguments={"command": "sh sum.sh; exit 3"}, chat="e"),
+        Step(
+            title="Do not wait for a long command",
+            tool="execute",
+            arguments={"command": "sleep 600", "timeout_seconds": 900, "wait_seconds": 1},
+            chat="e",
+        ),
+        Step(title="Stop the workspace", tool="stop_workspace", arguments={}, chat="e"),
         Step(title="Call a tool that does not exist", tool="delete_everything", arguments={}),
         Step(
             title="Name a chat of somebody else",
@@ -72,7 +98,7 @@ def steps(world: World) -> list[Step]:
 
 def check(seen: Sequence[Mapping[str, Any]]) -> None:
     """Whether a client saw what it should."""
-    listing, created, refused, building, timed_out, joined, unknown, foreign = seen
+    listing, created, refused, building, timed_out, joined, *working, unknown, foreign = seen
     assert listing["tools"] == [tool.name for tool in TOOLS]
 
     answer = _envelope(created, ok=True)
@@ -94,11 +120,25 @@ def check(seen: Sequence[Mapping[str, Any]]) -> None:
     answer = _envelope(joined, ok=True)
     assert answer["status"] == "running"
 
+    _check_work(working)
+
     assert unknown["error"]["code"] == INVALID_PARAMS
     assert "Unknown tool: delete_everything" in unknown["error"]["message"]
 
     answer = _envelope(foreign, ok=False)
     assert answer["error"] == "unknown chat_id; leave it out to use the default chat"
+
+
+def _check_work(seen: Sequence[Mapping[str, Any]]) -> None:
+    """What came of the calls that work inside a workspace."""
+    created, written, edited, executed, running, stopped = [_envelope(each, ok=True) for each in seen]
+    assert created["agent_status"] == "ready"
+    assert written["created"] is True
+    assert edited["files"] == [{"path": "sum.sh", "replacements": 1}]
+    assert (executed["exit_code"], executed["output"]) == (3, "42\n")  # a failure is an ordinary answer
+    assert (running["running"], "exit_code" in running) == (True, False)
+    assert "process_output" in running["message"]
+    assert stopped["stopped"] is True
 
 
 def _envelope(seen: Mapping[str, Any], *, ok: bool) -> dict[str, Any]:
@@ -134,5 +174,7 @@ def shown(steps_: Sequence[Step], seen: Sequence[Mapping[str, Any]]) -> str:
 def normalized(text: str) -> str:
     """The text with placeholders for ids, generated names and what is spent."""
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>", text)
-    text = re.sub(r"\b(slow|huge)-[0-9a-f]{4}\b", r"\1-<name>", text)
+    text = re.sub(r"\b(slow|huge|scratch)-[0-9a-f]{4}\b", r"\1-<name>", text)
+    text = re.sub(r'("process_id":\s*)"p[0-9a-f]+"', r'\1"<process>"', text)
+    text = re.sub(r'"duration_ms":\s*\d+', '"duration_ms":<n>', text)
     return re.sub(r'"credits_consumed":\s*\d+', '"credits_consumed":<n>', text)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chattool.engine import open_engine
-from tests.clients.http_server import TOKEN
 from tests.surfaces.cli.command_line import CommandLine
+from tests.surfaces.cli.test_server import logged
 
 ROOT = Path(__file__).parents[2]
 #: The interpreters, by the major of mcp that they have.
@@ -21,6 +21,8 @@ PYTHONS = {2: Path(sys.executable), 1: ROOT / ".venv-mcp1" / "bin" / "python"}
 
 #: What each template costs, and how long its start takes. The budget is 500.
 TEMPLATES = {"slow": (1, 2500), "huge": (1000, 0)}
+#: One with a real agent inside.
+WORKPLACE = ROOT / "examples" / "templates" / "scratch"
 BUDGET = 500
 
 
@@ -47,27 +49,14 @@ class World:
 
     @contextmanager
     def http(self, major: int) -> Iterator[dict[str, Any]]:
-        """A running server, and how a client reaches it."""
-        process = subprocess.Popen(
-            [PYTHONS[major], "-m", "tests.clients.http_server", f"sqlite:///{self.home / 'chattool.db'}"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            port = int(process.stdout.readline())
-            yield {
-                "url": f"http://127.0.0.1:{port}/mcp",
-                "headers": {"Authorization": f"Bearer {TOKEN}"},
-            }
-        finally:
-            try:
-                process.communicate(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
+        """A running ``chattool server``, and how a client reaches it. The background engine works for it."""
+        key = self.command_line.json("tokens", "create", "clients")["key"]
+        command_line = CommandLine(self.home, python=PYTHONS[major])
+        with command_line.started("server", "--port", 0, "--slots", 0) as process:
+            url = logged(process, r"action=ready url=(\S+)")
+            yield {"url": f"{url}/mcp", "headers": {"Authorization": f"Bearer {key}"}}
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=40)
 
 
 def make_world(folder: Path) -> World:
@@ -84,8 +73,8 @@ def make_world(folder: Path) -> World:
         }
         for step, script in steps.items():
             (template / f"{step}.json").write_text(json.dumps(script), encoding="utf-8")
-        ended = command_line.inside("templates", "push", template)
-        assert ended.code == 0, ended.err
+        _push(command_line, template)
+    _push(command_line, WORKPLACE)
     assert command_line.inside("groups", "set-allowance", "Everyone", BUDGET).code == 0
     listed = command_line.json("templates", "list")
     return World(
@@ -93,6 +82,11 @@ def make_world(folder: Path) -> World:
         templates={each["name"]: each["id"] for each in listed},
         foreign_chat=asyncio.run(_foreign_chat(command_line.home)),
     )
+
+
+def _push(command_line: CommandLine, template: Path) -> None:
+    ended = command_line.inside("templates", "push", template)
+    assert ended.code == 0, ended.err
 
 
 async def _foreign_chat(home: Path) -> str:

@@ -98,7 +98,7 @@ async def test_a_job_that_does_not_exist_is_not_found(scenario: Scenario) -> Non
 
 
 async def test_a_claim_and_a_cancel_at_the_same_moment_agree_on_what_happened(scenario: Scenario) -> None:
-    for _ in range(50):
+    for _ in range(100):
         build = await scenario.create()
 
         claimed, status = await asyncio.gather(scenario.daemon.claim(), scenario.cancel(build.job.id))

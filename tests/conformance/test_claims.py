@@ -1,7 +1,9 @@
 """Who gets a job, and in which order."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,18 +11,19 @@ from hypothesis import strategies as st
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.util import await_only
 
-from db import users
+from db import provisioner_keys, users
 from db.clock import FakeClock
 from db.ids import FileId, JobId, UserId, new_id
 from db.states import JobType, ProvisionerType
 from db.tables import provisioner_jobs
 from db.transactions import Connection, Store
-from provisioner import queue, tag_match, tags
+from provisioner import daemons, queue, tag_match, tags
 from provisioner.jobs import Claim
 from provisioner.store_client import StoreClient
 from tests.scenario import Scenario
 
 ROUNDS = 1000
+REPEATS = 30
 
 
 def post(conn: Connection, scenario: Scenario, file_id: FileId, owner: UserId | None = None) -> JobId:
@@ -87,31 +90,6 @@ async def test_jobs_of_one_owner_are_claimed_oldest_first(scenario: Scenario, cl
     assert [run and run.job_id for run in runs] == [*expected, None]
 
 
-async def test_owners_take_turns_so_that_many_jobs_do_not_starve_one(
-    scenario: Scenario, clock: FakeClock
-) -> None:
-    busy, late = await scenario.member("busy"), await scenario.member("late")
-    first, second, third = [(await scenario.create(user=busy)).job.id for _ in range(3)]
-    clock.advance(timedelta(seconds=1))
-    only = (await scenario.create(user=late)).job.id
-
-    order = [run.job_id for _ in range(4) if (run := await scenario.daemon.claim())]
-
-    assert order == [first, only, second, third]
-
-
-async def test_a_newcomer_joins_the_turn_that_is_being_served(scenario: Scenario, clock: FakeClock) -> None:
-    busy, late = await scenario.member("busy"), await scenario.member("late")
-    first, second, third = [(await scenario.create(user=busy)).job.id for _ in range(3)]
-    assert [(await scenario.claimed(job)).job_id for job in (first, second)]
-    clock.advance(timedelta(seconds=1))
-    newcomer = (await scenario.create(user=late)).job.id
-
-    order = [run.job_id for _ in range(2) if (run := await scenario.daemon.claim())]
-
-    assert order == [newcomer, third]
-
-
 async def test_a_released_job_keeps_its_place_in_line(scenario: Scenario, clock: FakeClock) -> None:
     first = await scenario.create()
     clock.advance(timedelta(seconds=1))
@@ -158,6 +136,57 @@ async def test_a_repeated_request_gets_the_same_claim_and_spends_no_attempt(scen
     assert again is not None
     assert again.claim == first.claim
     assert (await scenario.job(build.job.id)).attempt == 1
+
+
+async def test_one_request_that_two_servers_hear_at_once_claims_one_job(
+    scenario: Scenario, other_store: Store, file_id: FileId
+) -> None:
+    for _ in range(2 * REPEATS):
+        await scenario.store.write(post, scenario, file_id)
+    servers = [scenario.store, other_store]
+    barrier = asyncio.Barrier(2)
+
+    def claim_together(conn: Connection, request_id: UUID) -> Claim | None:
+        if conn.dialect == "postgresql":
+            await_only(barrier.wait())
+        return queue.claim_once(
+            conn,
+            worker_id=scenario.daemon.id,
+            organization_id=scenario.organization_id,
+            provisioners=["echo"],
+            daemon_tags=tags.UNTAGGED,
+            lease=timedelta(seconds=30),
+            request_id=request_id,
+        )
+
+    for _ in range(REPEATS):
+        request_id = new_id()
+        one, other = await asyncio.gather(*(each.write(claim_together, request_id) for each in servers))
+
+        assert one is not None
+        assert one == other
+
+
+async def test_a_daemon_whose_key_was_revoked_while_it_waited_claims_nothing(scenario: Scenario) -> None:
+    await scenario.create()
+    key, _ = await scenario.store.write(provisioner_keys.create, scenario.organization_id, "key", {})
+    remote = replace(
+        scenario.daemon,
+        id=await scenario.store.write(
+            daemons.register,
+            organization_id=scenario.organization_id,
+            name="remote",
+            version="1",
+            provisioners=["echo"],
+            daemon_tags=tags.UNTAGGED,
+            key_id=key.id,
+        ),
+    )
+
+    assert await scenario.store.write(provisioner_keys.revoke, scenario.organization_id, "key")
+
+    assert await remote.claim(repeated=True) is None
+    assert await scenario.daemon.claim(repeated=True) is not None
 
 
 async def test_a_claim_sets_attempt_worker_and_lease(scenario: Scenario, clock: FakeClock) -> None:

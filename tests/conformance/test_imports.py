@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from db import templates
+from db import templates, users
 from db.clock import FakeClock
 from db.errors import RequestError
 from db.ids import JobId, TemplateVersionId
@@ -146,3 +146,12 @@ async def test_tags_cannot_hold_what_the_database_cannot(scenario: Scenario) -> 
         await scenario.push("nul", version_tags={"a": "b\0c"})
 
     assert caught.value.status_code == 400
+
+
+async def test_an_organization_that_ever_had_a_template_is_told_from_a_new_one(scenario: Scenario) -> None:
+    new = await scenario.store.write(users.create_organization, "elsewhere", allowance=40)
+
+    assert await scenario.store.read(templates.ever_had_one, scenario.organization_id)
+    assert not await scenario.store.read(templates.ever_had_one, new.id)
+    (everyone,) = await scenario.store.read(users.list_groups, new.id)
+    assert everyone.quota_allowance == 40

@@ -233,6 +233,27 @@ async def test_the_budget_is_the_sum_of_the_users_groups(scenario: Scenario) -> 
     assert await scenario.quota() == WorkspaceQuota(credits_consumed=0, budget=40)
 
 
+async def test_a_commit_counts_the_workspaces_and_groups_of_its_owner_alone(scenario: Scenario) -> None:
+    bob = await scenario.member("bob")
+    await scenario.running(30)
+    group = await scenario.store.write(
+        users.create_group, scenario.organization_id, "rich", quota_allowance=1000
+    )
+    await scenario.store.write(users.add_to_group, group.id, bob.id)
+    await scenario.set_budget(40)
+
+    async def committed(owner: User, cost: int) -> QuotaCommit:
+        build = await scenario.create(user=owner)
+        run = await scenario.claimed(build.job.id)
+        decision = await run.commit_quota(cost)
+        await (run.finish() if decision.ok else run.refuse())
+        return decision
+
+    assert await committed(bob, 25) == QuotaCommit(ok=True, credits_consumed=25, budget=1040)
+    assert await committed(scenario.user, 11) == QuotaCommit(ok=False, credits_consumed=30, budget=40)
+    assert await committed(scenario.user, 10) == QuotaCommit(ok=True, credits_consumed=40, budget=40)
+
+
 async def test_who_is_no_member_has_no_budget(scenario: Scenario) -> None:
     stranger = await scenario.store.write(users.create_user, "stranger", [])
 

@@ -7,6 +7,7 @@ from db import builds
 from db.clock import FakeClock
 from db.states import LogLevel
 from provisioner import joblogs
+from provisioner.log_buffer import JOB_LIMIT_BYTES, LEAST_SIZE_BYTES
 from tests.scenario import Scenario
 
 KIB = 1024
@@ -93,6 +94,20 @@ async def test_a_log_that_is_exactly_full_has_not_overflowed(scenario: Scenario)
     assert not (await scenario.job(build.job.id)).logs_overflowed
     await run.log("y")
     assert (await scenario.job(build.job.id)).logs_overflowed
+
+
+async def test_empty_lines_fill_a_log_as_well(scenario: Scenario) -> None:
+    build, run = await scenario.started()
+    room = JOB_LIMIT_BYTES // LEAST_SIZE_BYTES
+
+    for _ in range(room // 2**12):
+        await run.log(*[""] * 2**12)
+    assert not (await scenario.job(build.job.id)).logs_overflowed
+    await run.log("", "")
+
+    stored = await scenario.store.read(builds.logs, build.job.id, limit=2 * room)
+    assert (await scenario.job(build.job.id)).logs_overflowed
+    assert (len(stored), stored[-1].level) == (room + 1, LogLevel.WARN)
 
 
 async def test_a_follower_never_misses_a_line_of_two_writers(scenario: Scenario, clock: FakeClock) -> None:

@@ -1,20 +1,20 @@
 """The schema: one tree of migrations for both stores, equal to the tables of the code."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, inspect, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, inspect, text
 
 from db import migrations
-from db.engine import open_store, sqlite_path
+from db.engine import open_store
 from db.errors import SchemaMismatch
 from db.tables import metadata
+from tests.sql import asked
 
 if TYPE_CHECKING:
     from tests.postgres import PostgresDatabases
@@ -32,23 +32,6 @@ async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     url = await server.create_database()
     yield url
     await server.drop_database(url)
-
-
-async def asked(url: str, question: Callable[[Connection], T]) -> T:
-    """What ``question`` answers on an SQLAlchemy connection."""
-    if sqlite_path(url) is not None:
-        engine = create_engine(url)
-        try:
-            with engine.begin() as connection:
-                return question(connection)
-        finally:
-            engine.dispose()
-    async_engine = create_async_engine(url)
-    try:
-        async with async_engine.begin() as connection:
-            return await connection.run_sync(question)
-    finally:
-        await async_engine.dispose()
 
 
 def tables(connection: Connection) -> set[str]:

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Executable, text
 from sqlalchemy.util import await_only
 
-from db import postgres, sqlite
+from db import postgres, sqlite_connection
 from db.ids import new_id
 from db.transactions import Connection
-from provisioner import queue, reaper, tags
+from provisioner import queue, stuck_jobs, tags
 from tests.scenario import Scenario
 
 FINISHED = 50_000
@@ -35,7 +35,7 @@ def plan(conn: Connection, statement: Executable, values: dict[str, object]) -> 
     """How the database would run the statement."""
     driver = conn._driver  # type: ignore[attr-defined] # noqa: SLF001
     if conn.dialect == "sqlite":
-        compiled = sqlite._compiler(statement)  # noqa: SLF001
+        compiled = sqlite_connection._compiler(statement)  # noqa: SLF001
         rows = driver.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", compiled.arguments(values)).fetchall()
         return "\n".join(row[3] for row in rows)
     compiled = postgres._compiler(statement)  # noqa: SLF001
@@ -82,21 +82,10 @@ async def test_a_claim_looks_at_pending_jobs_only(busy: Scenario) -> None:
 
 @pytest.mark.requirement("P11")
 async def test_the_reaper_looks_at_started_and_pending_jobs_only(busy: Scenario) -> None:
-    limits = reaper._limits(busy.store.clock.now(), busy.settings)  # noqa: SLF001
+    overdue = stuck_jobs.overdue(busy.settings)
+    limits = overdue._values(busy.store.clock.now())  # noqa: SLF001
 
-    found = await busy.store.read(plan, reaper._FIND, {"most": 10, **limits})  # noqa: SLF001
+    found = await busy.store.read(plan, overdue._find, {"most": 10, **limits})  # noqa: SLF001
 
     assert "ix_provisioner_jobs_lease" in found
     assert "Seq Scan on provisioner_jobs" not in found
-
-
-@pytest.mark.requirement("P11")
-async def test_the_place_in_line_of_a_new_job_is_found_by_index(busy: Scenario) -> None:
-    found = await busy.store.read(
-        plan,
-        queue._NEXT_TURN,  # noqa: SLF001
-        {"organization": busy.organization_id, "owner": busy.user.id},
-    )
-
-    assert "ix_provisioner_jobs_claimed" in found
-    assert "Seq Scan" not in found

@@ -10,12 +10,13 @@ from db.builds import has_unfinished_job
 from db.clock import FakeClock
 from db.states import JobStatus, LogLevel, LogSource
 from db.transactions import Store
-from provisioner import reaper
+from provisioner import reaper, stuck_jobs
 from provisioner.settings import ProvisionerSettings
 from tests.scenario import Scenario
 
 RULER = "===================="
 HUNG = "chattool: build detected as hung for 45 seconds"
+ABANDONED = "chattool: build detected as abandoned by a daemon that died"
 PENDING = "chattool: build detected as pending for 30 minutes"
 
 
@@ -50,12 +51,10 @@ async def test_jobs_of_a_daemon_known_to_be_dead_are_repaired_before_their_lease
     repaired = await reaper.reap_daemon(scenario.store, scenario.settings, scenario.organization_id, "dead")
 
     assert repaired == 2
-    assert [
-        (job.status, job.losses) for job in [await scenario.job(b.job.id) for b in (planned, applied)]
-    ] == [
-        (JobStatus.PENDING, 1),
-        (JobStatus.FAILED, 0),
-    ]
+    waiting, failed = [await scenario.job(build.job.id) for build in (planned, applied)]
+    assert (waiting.status, waiting.losses) == (JobStatus.PENDING, 1)
+    assert (failed.status, failed.error) == (JobStatus.FAILED, f"{ABANDONED} and terminated by the reaper")
+    assert f"{ABANDONED}, it will be terminated" in [line.output for line in await scenario.logs(failed.id)]
     assert (await scenario.job(others.job.id)).status is JobStatus.RUNNING
     assert await scenario.consumed() == 10
     assert await scenario.drifts() == []
@@ -205,7 +204,8 @@ async def test_a_job_that_came_back_between_the_look_and_the_repair_is_left_alon
     clock.advance(scenario.lost)
     await run.heartbeat()
 
-    assert not await scenario.store.write(reaper._repair, build.job.id, scenario.settings)  # noqa: SLF001
+    stuck = stuck_jobs.overdue(scenario.settings)
+    assert not await scenario.store.write(reaper._repair, build.job.id, scenario.settings, stuck)  # noqa: SLF001
     assert (await scenario.job(build.job.id)).status is JobStatus.RUNNING
 
 

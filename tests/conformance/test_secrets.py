@@ -96,6 +96,21 @@ async def test_another_key_cannot_read_it(
             await secret_renewal.renew(other)
 
 
+async def test_a_job_whose_secret_cannot_be_read_is_claimed_and_says_so_to_its_runner(
+    key: str, scenario: Scenario, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await push(scenario, password=SECRET)
+    monkeypatch.setenv(secrets.VARIABLE, secrets.new_key())
+
+    async with open_store(database_url, migrate=False) as other:
+        stranger = await _again(scenario, other)
+        run = await stranger.daemon.claim()
+        assert run is not None
+        assert run.claim.work is None
+        with pytest.raises(SecretUnreadable):
+            await stranger.client.work(run.claim)
+
+
 async def test_a_newer_key_in_front_takes_over_and_the_old_one_can_go(
     key: str, scenario: Scenario, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

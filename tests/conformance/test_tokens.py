@@ -130,3 +130,23 @@ async def test_two_who_set_up_a_server_at_once_make_one_owner(store: Store, othe
 
     assert sorted(statuses) == [201] + [409] * 9
     assert (await store.read(accounts.listed, part="", limit=10, offset=0))[1] == 1
+
+
+async def test_tokens_that_ended_long_ago_are_forgotten_and_no_others(
+    store: Store, user: User, clock: FakeClock
+) -> None:
+    lasting, _ = await made(store, user)
+    await made(store, user, lifetime=timedelta(days=1))
+    revoked, _ = await made(store, user)
+    await store.write(tokens.revoke, revoked.id)
+    clock.advance(timedelta(days=60))
+    lately, _ = await made(store, user)
+    await store.write(tokens.revoke, lately.id)
+
+    def stored(conn: Connection) -> set[object]:
+        return {row.id for row in conn.rows(api_tokens.select())}
+
+    before = clock.now() - timedelta(days=30)
+    assert await store.write(tokens.prune, before, 1) == 1
+    assert await store.write(tokens.prune, before, 10) == 1
+    assert await store.read(stored) == {lasting.id, lately.id}

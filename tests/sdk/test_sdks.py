@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,25 +12,12 @@ import pytest
 from tests.sdk import page
 from tests.sdk.clients import CLIENTS
 from tests.sdk.expected import expected
-
-ROOT = Path(__file__).parents[2]
-CI = os.environ.get("CI") == "true"
-
-
-def _interpreter(client: str) -> Path:
-    folder = CLIENTS[client].environment
-    python = ROOT / folder / "bin" / "python"
-    if not python.exists():
-        sentence = f"the SDKs are not installed in {folder}; run: scripts/sdk-env"
-        if CI:
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    return python
+from tests.side_environment import CI, ROOT, interpreter
 
 
 def _outcomes(client: str) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [_interpreter(client), "-m", "tests.sdk.probe", client],
+        [interpreter(CLIENTS[client].environment), "-m", "tests.sdk.probe", client],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
         capture_output=True,

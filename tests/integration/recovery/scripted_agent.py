@@ -17,6 +17,7 @@ from tests.clients.conversation import normalized
 _ADVICE = ("next_step", "message", "error", "agent_error")
 _MOST_CALLS = 12
 _SHORT_WORD = 4
+_TOLD = {"build_id", "process_id"}
 _USABLE = {"ready", "no_agent"}
 _MAKES_BUILDS = {"create_workspace", "start_workspace"}
 
@@ -26,17 +27,22 @@ User = Callable[[str], Awaitable[None]]
 
 @dataclass
 class ScriptedAgent:
-    """Works until the workspace can be used; ``transcript`` is what was said."""
+    """Works until the workspace can be used, or its command has ended; ``transcript`` is what was said.
+
+    ``knows`` are values that it gives to every argument of that name, besides the ids that it was told;
+    ``on_call`` hears of each call before it is made.
+    """
 
     tools: Toolset
     user: User
     template_id: str
     transcript: list[str] = field(default_factory=list)
     called: list[str] = field(default_factory=list)
-    _known: dict[str, object] = field(default_factory=dict)
+    knows: dict[str, object] = field(default_factory=dict)
+    on_call: Callable[[str], None] = lambda _tool: None
 
     def __post_init__(self) -> None:
-        self._known["template_id"] = self.template_id
+        self.knows["template_id"] = self.template_id
         self._schemas = {schema["name"]: schema for schema in self.tools.schemas()}
 
     async def work(self, first: str, **arguments: object) -> dict[str, Any]:
@@ -75,17 +81,17 @@ class ScriptedAgent:
 
     def _arguments(self, tool: str) -> dict[str, object]:
         properties = self._schemas[tool]["parameters"]["properties"]
-        return {name: self._known[name] for name in properties if name in self._known}
+        return {name: self.knows[name] for name in properties if name in self.knows}
 
     async def _call(self, tool: str, arguments: Mapping[str, object]) -> dict[str, Any]:
         self.called.append(tool)
+        self.on_call(tool)
         self.transcript.append(normalized(f"→ {tool} {json.dumps(arguments)}"))
         response = await self.tools.dispatch(tool, arguments)
         envelope = self.tools.envelope(tool, response)
         self.transcript.append(normalized(envelope.text))
         answer = dict(envelope.document)
-        if "build_id" in answer:
-            self._known["build_id"] = answer["build_id"]
+        self.knows |= {name: answer[name] for name in _TOLD & answer.keys()}
         return answer
 
     async def _tell(self, answer: Mapping[str, Any]) -> None:
@@ -100,4 +106,4 @@ def _words(text: object) -> set[str]:
 
 def _is_done(answer: Mapping[str, Any]) -> bool:
     at_work = answer["ok"] and answer.get("status") not in {"building", "stopped"}
-    return bool(at_work and answer.get("agent_status") in _USABLE)
+    return bool(at_work and (answer.get("agent_status") in _USABLE or "exit_code" in answer))

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from db.errors import NotFound, RequestError, StoreBusy, StoreUnavailable
+from db.errors import ChattoolError, NotFound, RequestError, StoreBusy, StoreUnavailable
+from db.secrets import SecretUnreadable
 from db.states import BuildStatus, JobErrorCode, JobStatus
 from provisioner.queue import cancel_topic
 from quota import QuotaLockTimeout
@@ -126,9 +127,19 @@ async def test_a_heartbeat_that_is_refused_once_is_followed_by_others(fleet: Fle
     assert (await fleet.ended(build)).status is BuildStatus.RUNNING
 
 
-async def test_a_template_without_its_workspace_fails_with_the_servers_text(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (NotFound("get workspace: it is gone"), "get workspace: it is gone"),
+        (SecretUnreadable(), f"prepare job: {SecretUnreadable()}"),
+    ],
+    ids=["gone", "unreadable"],
+)
+async def test_a_job_whose_work_cannot_be_read_fails_with_the_servers_text(
+    fleet: Fleet, problem: ChattoolError, said: str
+) -> None:
     build = await fleet.playing(10)
-    fleet.served.faults["work"].append(NotFound("get workspace: it is gone"))
+    fleet.served.faults["work"].append(problem)
     await fleet.daemon()
 
-    assert (await fleet.ended(build)).job.error == "get workspace: it is gone"
+    assert (await fleet.ended(build)).job.error == said

@@ -20,6 +20,7 @@ from db.ids import BuildId, JobId, WorkspaceId
 from db.records import Job, Template
 from db.states import JobStatus, Transition
 from provisioner import builds, queue
+from provisioner.build_requests import BuildRequest, Initiator
 from provisioner.provisioners.terraform import TerraformProvisioner
 from provisioner.settings import ProvisionerSettings
 
@@ -58,11 +59,9 @@ class TerraformEngine:
 
     async def delete(self, workspace_id: str) -> BuildId:
         """Delete as an administrator does, and wait for the end."""
-        request = builds.BuildRequest(
-            workspace_id=WorkspaceId(UUID(workspace_id)), transition=Transition.DELETE
-        )
+        request = BuildRequest(workspace_id=WorkspaceId(UUID(workspace_id)), transition=Transition.DELETE)
         build_id = await self.engine.store.write(
-            builds.create_build, builds.Initiator(id=self.engine.user.id), request
+            builds.create_build, Initiator(id=self.engine.user.id), request
         )
         await self.ended(build_id)
         return build_id

@@ -15,9 +15,9 @@ from chattool.http_backend import Remote
 from chattool.results import ToolResponse
 from chattool.toolset import Toolset
 from chattool.waiting import wait_for_build
-from db import agents, templates
+from db import agents, builds, templates
 from db.clock import SystemClock
-from db.ids import TemplateId
+from db.ids import BuildId, TemplateId
 from db.records import Template
 from db.states import AgentLifecycle, Transition
 from provisioner.protocol import ApplyResult, Checkpoint, LogSink, Request, unsaved
@@ -111,6 +111,11 @@ class EngineHost:
         build_id = (await self.chat()).build_id
         assert build_id is not None
         return await self.tools.backend.build(build_id)
+
+    async def parameters(self) -> dict[str, str]:
+        """The values that the build of the default chat was made with."""
+        build = await self.engine.store.read(builds.build, BuildId((await self.build()).id))
+        return dict(build.parameters)
 
     async def transition(self, transition: Transition) -> Build:
         """Another build of the default chat's workspace, made behind the tools' back."""

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import update
 
 from db import builds
-from db.ids import BuildId
 from db.states import Transition
 from db.tables import templates as template_table
 from tests.integration.tools.engine_host import EngineHost, costing, fields
@@ -23,12 +22,6 @@ REQUIRE_ACTIVE_VERSION = update(template_table).values(require_active_version=Tr
 
 async def read(host: EngineHost, template_id: object) -> dict[str, Any]:
     return fields(await host.call("read_template", {"template_id": str(template_id)}))
-
-
-async def given_parameters(host: EngineHost) -> dict[str, str]:
-    """The values of the build that the default chat is bound to."""
-    build = await host.engine.store.read(builds.build, BuildId((await host.build()).id))
-    return dict(build.parameters)
 
 
 async def rich_template(host: EngineHost) -> str:
@@ -108,14 +101,14 @@ async def test_a_preset_and_parameters_flow_into_the_build(host: EngineHost) -> 
     answer = fields(await host.call("create_workspace", arguments))
 
     assert answer["created"] is True
-    assert await given_parameters(host) == {"size": "7", "region": "us"}
+    assert await host.parameters() == {"size": "7", "region": "us"}
     assert str((await host.engine.store.read(builds.build, (await host.build()).id)).preset_id) == far
 
 
 async def test_without_any_values_the_defaults_hold(host: EngineHost) -> None:
     await host.call("create_workspace", {"template_id": await rich_template(host)})
 
-    assert await given_parameters(host) == {"size": "1", "region": "eu"}
+    assert await host.parameters() == {"size": "1", "region": "eu"}
 
 
 async def test_an_unknown_preset_is_a_structured_refusal(host: EngineHost) -> None:
@@ -138,7 +131,7 @@ async def test_a_start_keeps_what_it_is_not_given(host: EngineHost) -> None:
     answer = await host.start(parameters={"size": "2"})
 
     assert answer["started"] is True
-    assert await given_parameters(host) == {"size": "2", "region": "us"}
+    assert await host.parameters() == {"size": "2", "region": "us"}
 
 
 async def test_an_immutable_parameter_stays(host: EngineHost) -> None:
@@ -152,7 +145,7 @@ async def test_an_immutable_parameter_stays(host: EngineHost) -> None:
     assert [each["field"] for each in refused["validations"]] == ["region"]
     assert refused["template_id"] == template_id
     assert same["started"] is True
-    assert await given_parameters(host) == {"size": "1", "region": "eu"}
+    assert await host.parameters() == {"size": "1", "region": "eu"}
 
 
 async def test_a_start_reports_that_it_went_to_the_active_version(host: EngineHost) -> None:
@@ -180,5 +173,5 @@ async def test_a_failed_create_is_built_again_with_the_new_preset(host: EngineHo
 
     assert refused["error_code"] == "INSUFFICIENT_QUOTA"
     assert answer["status"] == "rebuilt"
-    assert await given_parameters(host) == {"size": "9", "region": "eu"}
+    assert await host.parameters() == {"size": "9", "region": "eu"}
     assert (await host.build()).transition is Transition.START

@@ -47,6 +47,7 @@ class CommandLine:
     environment: Mapping[str, str] = field(default_factory=dict)
     options: Sequence[str] = ()
     """Global options of every command."""
+    python: Path = Path(sys.executable)
 
     def __call__(self, *words: object, **environment: str) -> Ended:
         """The command, ended."""
@@ -76,7 +77,7 @@ class CommandLine:
         """The command, running; it is ended with the context."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHATTOOL_")}
         process = subprocess.Popen(
-            [sys.executable, "-m", "chattool", *self.options, *map(str, words)],
+            [self.python, "-P", "-m", "chattool", *self.options, *map(str, words)],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -50,6 +50,35 @@ def test_a_bad_parameter_names_its_field_and_makes_no_workspace(
     assert ended.document["validations"][0]["detail"]
 
 
+def test_a_workspace_name_that_is_taken_gets_a_number_and_the_first_workspace_stays(cli: CommandLine) -> None:
+    create = ("tool", "call", "create_workspace", "-a", "template=scratch", "-a", "name=taken")
+
+    first = cli.json("--chat", "first", *create)
+    second = cli.json("--chat", "second", *create)
+
+    assert first["workspace_name"] == "me/taken"
+    assert second["workspace_name"].startswith("me/taken-")
+    names = [each["name"] for each in cli.json("workspaces", "list")]
+    assert {first["workspace_name"], second["workspace_name"]} <= set(names)
+
+
+def test_a_workspace_name_that_is_not_valid_becomes_one_like_it(cli: CommandLine) -> None:
+    words = ("-a", "template=scratch", "-a", "name=Not_a name!")
+
+    created = cli.json("--chat", "odd", "tool", "call", "create_workspace", *words)
+
+    assert created["workspace_name"].startswith("me/notaname-")
+
+
+def test_a_user_name_that_is_taken_or_not_valid_is_refused(cli: CommandLine) -> None:
+    taken = cli.inside("--json", "users", "add", "me")
+    invalid = cli.inside("--json", "users", "add", "b ad")
+
+    assert (taken.code, taken.document["error"]) == (1, "user 'me' exists already")
+    assert (invalid.code, invalid.document["code"]) == (2, "USAGE")
+    assert [user["username"] for user in cli.json("users", "list")] == ["me"]
+
+
 def test_a_second_transition_waits_its_turn(cli: CommandLine, endless: str) -> None:
     words = ("-a", f"template={endless}", "-a", "name=busy", "-a", "wait_seconds=0")
     assert cli.json("--chat", "busy", "tool", "call", "create_workspace", *words)["status"] == "building"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chattool.toolset import TOOLS
+from chattool.tools import TOOLS
 from tests.surfaces.cli.command_line import TIME_LIMIT_SECONDS, CommandLine, interrupt, read_until
 from tests.surfaces.cli.conftest import stocked
 from tests.surfaces.cli.served import served
@@ -117,14 +117,14 @@ def test_a_repeated_call_id_gets_the_first_answer(cli: CommandLine, endless: str
 
 
 def test_a_refused_build_is_the_structured_answer_and_code_1(new: CommandLine) -> None:
-    assert new.inside("templates", "push", "examples/templates/scratch").code == 0
+    assert new.inside("groups", "set-allowance", "Everyone", 5).code == 0
 
     ended = new("--json", "tool", "call", "create_workspace", "-a", "template=scratch")
 
     assert (ended.code, ended.err) == (1, "")
     assert ended.document["error_code"] == "INSUFFICIENT_QUOTA"
-    assert ended.document["quota"] == {"credits_consumed": 0, "budget": 0, "cost": 10}
-    assert new("quota", "show").out.splitlines()[0] == "me uses 0 of 0 credits."
+    assert ended.document["quota"] == {"credits_consumed": 0, "budget": 5, "cost": 10}
+    assert new("quota", "show").out.splitlines()[0] == "me uses 0 of 5 credits."
 
 
 def test_a_build_outlives_its_watcher_and_can_be_followed_and_canceled(

@@ -7,7 +7,7 @@ import pytest
 
 from chattool.background.lock import EngineLock
 from chattool.background.state_directory import prepare, state_directory
-from chattool.toolset import TOOLS
+from chattool.tools import TOOLS
 from tests.surfaces.cli.command_line import CommandLine
 
 

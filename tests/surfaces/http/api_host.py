@@ -19,6 +19,7 @@ from chattool.engine.backend import EngineBackend
 from chattool.engine.chats import StoreChats
 from chattool.metrics import Metrics
 from chattool.observed_store import ObservedStore
+from chattool.server_mcp import mcp_of
 from chattool.setup_code import SetupCode
 from db import organizations, tokens, users
 from db.ids import OrganizationId, TokenId
@@ -115,6 +116,7 @@ async def api_host(
     settings: ProvisionerSettings | None = None,
     failures: FailureLimit | None = None,
     close_limit: timedelta = timedelta(seconds=5),
+    metrics_token: str = "",
 ) -> AsyncIterator[ApiHost]:
     """The application on ``store`` while the context lasts; the default organization is made."""
     provisioner_settings = settings or ProvisionerSettings()
@@ -122,9 +124,10 @@ async def api_host(
     observed = ObservedStore(store, metrics)
     organization = await store.write(users.ensure_organization)
     stopping = asyncio.Event()
+    backend = EngineBackend(observed, provisioner_settings, agent_inactive_timeout=timedelta(seconds=30))
     services = Services(
         store=observed,
-        backend=EngineBackend(observed, provisioner_settings, agent_inactive_timeout=timedelta(seconds=30)),
+        backend=backend,
         chats=StoreChats(observed),
         agents=StoreAgents(observed),
         remote_daemons=RemoteDaemons(StoreClient(observed, provisioner_settings), stopping=stopping),
@@ -133,12 +136,16 @@ async def api_host(
         external_url="https://chattool.example",
         setup_code=SetupCode(SETUP_CODE),
         metrics=metrics,
+        metrics_token=metrics_token,
     )
     if failures is not None:
         services = replace(services, failures=failures)
-    app = create_app(services)
+    mcp = mcp_of(services, backend, organization.id)
+    assert mcp is not None, "the extra mcp is not installed"
+    app = create_app(services, mcp=mcp)
     listener = bound("127.0.0.1", 0)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(mcp)
         stack.callback(listener.close)
         await stack.enter_async_context(serving(app, listener, close_limit=close_limit))
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"

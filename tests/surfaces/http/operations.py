@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import WebSocketRoute
 
 #: Operations that need no token.
 PUBLIC = frozenset(
@@ -16,11 +18,17 @@ PUBLIC = frozenset(
         ("post", "/api/v2/users/first"),
     }
 )
+#: Not in the document: the protocol has one of its own. Its token comes in ``Authorization`` only.
+MCP = ("post", "/mcp")
 #: Paths of those who are no users.
 AGENTS = "/api/v2/workspaceagents/me/"
 DAEMONS = "/api/v2/provisionerdaemons/me/"
+#: The document itself, which needs no token either.
+DOCUMENT = ("get", "/api/v2/openapi.json")
+WEBSOCKET = "websocket"
 
 _SOME_ID = "00000000-0000-4000-8000-000000000000"
+LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 #: A valid body for every operation that takes one; a new operation has to be added.
 _BODIES: Mapping[tuple[str, str], object] = {
     ("post", "/api/v2/users/first"): {"username": "eve", "setup_code": "guess"},
@@ -51,6 +59,9 @@ _BODIES: Mapping[tuple[str, str], object] = {
     ("put", "/api/experimental/chats/{chat}/leases/{holder}"): {"duration_ms": 1000},
     ("put", "/api/experimental/chats/{chat}/tool-calls/{tool_call}"): {"tool": "t", "request_hash": "h"},
     ("put", "/api/experimental/chats/{chat}/last-error"): {"message": "m", "retryable": False},
+    ("post", "/api/v2/workspaceagents/{agent}/calls"): {"method": "stat", "timeout_ms": 0},
+    ("post", "/api/v2/workspaceagents/me/calls"): {"run": _SOME_ID},
+    ("post", "/api/v2/workspaceagents/me/calls/{call_id}/answer"): {"result": {}},
     ("post", "/api/v2/workspaceagents/me/report-lifecycle"): {"state": "ready"},
     ("post", "/api/v2/workspaceagents/me/logs"): {"logs": []},
     ("patch", "/api/v2/workspaceagents/me/logs"): {"logs": []},
@@ -96,13 +107,34 @@ def operations(app: FastAPI) -> Iterator[Operation]:
             yield Operation(method=method, pattern=pattern, body=_BODIES.get(key))
 
 
+def routes(app: FastAPI) -> list[Operation]:
+    """Whatever the application answers and not everybody may have, in its document or not.
+
+    A WebSocket counts as a method. What takes any method is tried with POST.
+    """
+    found = []
+    for context in iter_route_contexts(app.routes):
+        path = context.path
+        assert path is not None
+        if isinstance(context.original_route, WebSocketRoute):
+            methods = {WEBSOCKET}
+        else:
+            methods = {each.lower() for each in context.methods or {"POST"}} - {"head"}
+        found += [
+            Operation(method=each, pattern=path, body=_BODIES.get((each, path), {}))
+            for each in sorted(methods)
+        ]
+    return [each for each in found if each.key not in {*PUBLIC, DOCUMENT}]
+
+
 def for_users(app: FastAPI) -> list[Operation]:
     """Those that need a user's token."""
-    return [
+    documented = [
         each
         for each in operations(app)
         if each.key not in PUBLIC and not each.pattern.startswith((AGENTS, DAEMONS))
     ]
+    return [*documented, Operation(method="post", pattern="/mcp", body=LIST_TOOLS)]
 
 
 def anything(names: Iterable[str]) -> dict[str, str]:

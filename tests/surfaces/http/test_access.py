@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
+from chattool.api.app import MCP_PATH
 from chattool.api.failures import FailureLimit
-from db import accounts, agents, chats, tokens
+from db import accounts, agents, chats, provisioner_keys, tokens
 from db.clock import FakeClock
 from db.ids import new_id
 from db.states import Transition
@@ -15,7 +18,18 @@ from db.transactions import Store
 from provisioner.protocol import Agent, Resource
 from tests.scenario import Scenario
 from tests.surfaces.http.api_host import ApiHost, Person, api_host
-from tests.surfaces.http.operations import AGENTS, PUBLIC, Operation, anything, for_users, operations
+from tests.surfaces.http.operations import (
+    AGENTS,
+    DAEMONS,
+    MCP,
+    PUBLIC,
+    WEBSOCKET,
+    Operation,
+    anything,
+    for_users,
+    operations,
+    routes,
+)
 
 # Whose token it is, is tested on both stores in tests/conformance; here it is the routes' turn.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -34,9 +48,15 @@ async def answered(
     client: httpx.AsyncClient, operation: Operation, values: Mapping[str, str]
 ) -> httpx.Response:
     path = operation.path({**anything(operation.names), **values})
+    headers = {}
+    if operation.key == MCP:
+        headers = {"Accept": "application/json, text/event-stream"}
+        if token := client.headers.get("Coder-Session-Token"):
+            headers["Authorization"] = f"Bearer {token}"
     return await client.request(
         operation.method.upper(),
         client.base_url.copy_with(path=path),
+        headers=headers,
         json=operation.filled_body({**anything(["file", "version", "template", "workspace"]), **values}),
     )
 
@@ -130,7 +150,8 @@ async def test_a_token_is_taken_from_the_two_headers_only(open_api: ApiHost) -> 
 
 async def test_a_token_that_may_only_read_changes_nothing(open_api: ApiHost) -> None:
     ana = await open_api.person("ana", roles=["owner"], scope="read")
-    writing = [each for each in for_users(open_api.app) if not each.reads]
+    # Over /mcp that is an answer of the tool, not of the route.
+    writing = [each for each in for_users(open_api.app) if not each.reads and each.key != MCP]
 
     statuses = {each.key: (await answered(ana.client, each, {})).status_code for each in writing}
 
@@ -151,6 +172,7 @@ async def world(scenario: Scenario) -> dict[str, str]:
     token, _ = await scenario.store.write(
         tokens.create, scenario.user.id, name="hers", scope="all", lifetime=None
     )
+    await scenario.store.write(provisioner_keys.create, scenario.organization_id, "hers", {})
     workspace = await scenario.workspace(build.workspace_id)
     return {
         "user": "ana",
@@ -167,6 +189,8 @@ async def world(scenario: Scenario) -> dict[str, str]:
         "job": str(build.job.id),
         "agent": str(agent.id),
         "chat": str(chat.id),
+        "key": "hers",
+        "call_id": str(new_id()),
         "holder": str(new_id()),
         "tool_call": "call-1",
     }
@@ -212,14 +236,122 @@ async def test_the_token_of_an_agent_reports_for_it_and_does_nothing_else(
     assert await outcomes(open_api, agent, 401, values) == []
     own = [each for each in operations(open_api.app) if each.pattern.startswith(AGENTS)]
     assert own
-    assert {(await answered(agent, each, values)).status_code for each in own} <= {200, 204}
+    statuses = {each.key: (await answered(agent, each, values)).status_code for each in own}
+    assert {key: status for key, status in statuses.items() if status not in {200, 204}} == {}
 
 
 async def test_the_token_of_a_user_is_none_of_an_agent(open_api: ApiHost) -> None:
     ana = await open_api.person("ana", roles=["owner"])
     own = [each for each in operations(open_api.app) if each.pattern.startswith(AGENTS)]
 
-    assert {(await answered(ana.client, each, {})).status_code for each in own} == {401}
+    statuses = {each.key: (await answered(ana.client, each, {})).status_code for each in own}
+    assert {key: status for key, status in statuses.items() if status != 401} == {}
+
+
+def family(route: Operation) -> str:
+    """Whose credentials a route takes."""
+    if route.pattern.startswith(DAEMONS):
+        return "daemon"
+    return "agent" if route.pattern.startswith(AGENTS) else "user"
+
+
+async def refused_status(host: ApiHost, client: httpx.AsyncClient, route: Operation) -> int:
+    if route.method != WEBSOCKET:
+        return (await answered(client, route, {})).status_code
+    url = f"{host.root.replace('http', 'ws', 1)}{route.path(anything(route.names))}"
+    given = {
+        name: client.headers[name]
+        for name in ("authorization", "coder-session-token")
+        if name in client.headers
+    }
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(url, additional_headers=given):
+            pass
+    return refused.value.response.status_code
+
+
+async def credentials(host: ApiHost, clock: FakeClock) -> dict[str, dict[str, str]]:
+    """Everything that somebody might show, by whose it is: ``nobody``'s opens nothing anywhere."""
+    zoe = await host.person("zoe", roles=["owner"])
+    expired = await host.person("bob", roles=["owner"], lifetime=timedelta(minutes=5))
+    revoked = await host.person("cleo", roles=["owner"])
+    suspended = await host.person("dan", roles=["owner"])
+    await revoked.delete(f"/users/me/keys/tokens/{revoked.token_id}")
+    await host.store.write(accounts.suspend, suspended.user.id)
+    _, key = await host.store.write(provisioner_keys.create, host.organization_id, "valid", {})
+    _, ended = await host.store.write(provisioner_keys.create, host.organization_id, "ended", {})
+    await host.store.write(provisioner_keys.revoke, host.organization_id, "ended")
+    clock.advance(timedelta(minutes=5))
+    return {
+        "user": {"a user's": zoe.key},
+        "daemon": {"a daemon's": key},
+        "agent": {"an agent's": AGENT_TOKEN},
+        "nobody": {
+            "none": "",
+            "unknown": f"chattool_{'0' * 32}_{'a' * 43}",
+            "long": "x" * 5000,
+            "expired": expired.key,
+            "revoked": revoked.key,
+            "of a suspended user": suspended.key,
+            "a revoked daemon's": ended,
+        },
+    }
+
+
+async def test_every_route_refuses_every_credential_that_is_not_for_it(
+    open_api: ApiHost, store: Store, clock: FakeClock
+) -> None:
+    await world(await Scenario.on(store))
+    every = routes(open_api.app)
+    kinds = {each.method for each in every if each.method == WEBSOCKET} | {family(each) for each in every}
+    assert kinds == {WEBSOCKET, "user", "daemon", "agent"}
+    assert MCP in {each.key for each in every}
+
+    let_in = []
+    for owner, shown in (await credentials(open_api, clock)).items():
+        for name, secret in shown.items():
+            headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+            client = await open_api.client(headers=headers)
+            let_in += [
+                (name, route.key, status)
+                for route in every
+                if family(route) != owner and (status := await refused_status(open_api, client, route)) != 401
+            ]
+
+    assert let_in == []
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        ("/api/v2/users/me", 10),
+        (f"{DAEMONS}seen", 10),
+        (MCP_PATH, 10),
+        (f"{AGENTS}heartbeat", 100),
+    ],
+    ids=["users", "daemons", "mcp", "agents"],
+)
+async def test_wrong_credentials_of_every_kind_are_counted(api: ApiHost, path: str, limit: int) -> None:
+    stranger = await api.client(headers={"Authorization": "Bearer wrong"})
+    method = "GET" if path.endswith("/users/me") else "POST"
+
+    statuses = [
+        (await stranger.request(method, f"{api.root}{path}", json={})).status_code for _ in range(limit + 1)
+    ]
+
+    assert statuses == [401] * limit + [429]
+
+
+async def test_an_address_cannot_be_feigned_to_go_on_guessing(api: ApiHost) -> None:
+    stranger = await api.client("wrong")
+    feigned = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+
+    statuses = [
+        (await stranger.get("/users/me", headers=dict.fromkeys(feigned, f"10.0.0.{number}"))).status_code
+        for number in range(11)
+    ]
+
+    assert statuses == [401] * 10 + [429]
 
 
 async def test_who_keeps_failing_has_to_wait_while_others_go_on(api: ApiHost, owner: Person) -> None:

@@ -1,12 +1,12 @@
-"""Probes, build information and metrics; none of them asks for a token."""
+"""Probes, build information and metrics; none of them asks for a user's token."""
 
 import httpx
 from sqlalchemy import Text, bindparam, column, table, update
 
 from db import migrations
-from db.transactions import Connection
+from db.transactions import Connection, Store
 from tests.scenario import Scenario
-from tests.surfaces.http.api_host import ApiHost, Person
+from tests.surfaces.http.api_host import ApiHost, Person, api_host
 
 SET_VERSION = update(table("alembic_version", column("version_num", Text))).values(
     version_num=bindparam("version")
@@ -95,3 +95,25 @@ async def test_metrics_know_routes_and_no_names(api: ApiHost, owner: Person) -> 
     assert 'route="/users/{user}",status="200"' in text
     assert "ana" not in text
     assert str(owner.user.id) not in text
+
+
+async def test_metrics_are_for_scrapers_on_this_host_and_not_for_those_behind_a_proxy(api: ApiHost) -> None:
+    async with httpx.AsyncClient(timeout=30) as scraper:
+        local = await scraper.get(f"{api.root}/metrics")
+        proxied = await scraper.get(f"{api.root}/metrics", headers={"X-Forwarded-For": "127.0.0.1"})
+
+    assert (local.status_code, proxied.status_code) == (200, 403)
+    assert "CHATTOOL_METRICS_TOKEN" in proxied.json()["detail"]
+
+
+async def test_with_a_token_for_metrics_nobody_scrapes_without_it(store: Store) -> None:
+    async with api_host(store, metrics_token="for prometheus") as api:  # noqa: S106 - a test's
+        owner = await api.person("ana", roles=["owner"])
+        async with httpx.AsyncClient(timeout=30) as scraper:
+            shown = ["", "Bearer wrong", f"Bearer {owner.key}", "Bearer for prometheus"]
+            answers = [
+                await scraper.get(f"{api.root}/metrics", headers={"Authorization": each} if each else {})
+                for each in shown
+            ]
+
+    assert [each.status_code for each in answers] == [401, 401, 401, 200]

@@ -53,6 +53,28 @@ async def test_a_body_over_the_limit_is_refused_whether_it_is_announced_or_not(o
         assert (answer.status_code, is_ours(answer)) == (413, True)
 
 
+async def test_a_body_with_room_for_a_state_is_read_of_signed_in_users_only(
+    api: ApiHost, owner: Person
+) -> None:
+    read_bytes = 0
+
+    async def long() -> AsyncIterator[bytes]:
+        nonlocal read_bytes
+        yield b'{"transition": "stop", "state": "'
+        for _ in range(8):
+            read_bytes += BODY_LIMIT_BYTES
+            yield b"A" * BODY_LIMIT_BYTES
+        yield b'"}'
+
+    path = f"/workspaces/{owner.user.id}/builds"
+    nobody = await api.client("wrong")
+
+    # There is no such workspace, which only who has been read to the end can be told.
+    assert (await owner.client.post(path, content=long(), headers=JSON)).status_code == 404
+    assert read_bytes == 8 * BODY_LIMIT_BYTES
+    assert (await nobody.post(path, content=b"{", headers=JSON)).status_code == 401
+
+
 @pytest.mark.parametrize(
     "path",
     [

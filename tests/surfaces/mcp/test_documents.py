@@ -6,7 +6,7 @@ import pytest
 
 from chattool.mcp_server.answers import WAIT, is_tool, tool_documents
 from chattool.mcp_server.build_logs import ResourceMissing, read_build_log
-from chattool.toolset import TOOLS
+from chattool.tools import TOOLS
 from tests.conftest import Golden
 from tests.integration.tools.engine_host import EngineHost
 from tests.surfaces.mcp.requests import create, origin

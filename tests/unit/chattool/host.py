@@ -10,7 +10,8 @@ from chattool.backend import Agent, Build, Chat, Template, Workspace
 from chattool.context import ToolContext
 from chattool.results import ToolResponse
 from chattool.schemas import output_schema
-from chattool.toolset import TOOLS, Toolset
+from chattool.tools import TOOLS
+from chattool.toolset import Toolset
 from db.states import Transition
 from tests.unit.chattool.fake_backend import FakeBackend, FakeChats, in_time
 

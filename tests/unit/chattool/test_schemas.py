@@ -12,7 +12,9 @@ from chattool.arguments import TextsByName, ToolArgs, parsed
 from chattool.results import Result
 from chattool.schemas import described, output_schema, render
 from chattool.settings import WaitBounds
-from chattool.toolset import TOOLS, Annotations, Tool, Toolset
+from chattool.tool import Annotations, Tool
+from chattool.tools import TOOLS
+from chattool.toolset import Toolset
 from tests.conftest import Golden
 from tests.unit.chattool.host import Host
 
@@ -123,6 +125,24 @@ def test_a_host_with_limits_says_how_long_a_call_waits() -> None:
     assert (wait["default"], wait["minimum"], wait["maximum"]) == (25, 0, 50)
     assert "wait_for_workspace" in wait["description"]
     assert "until it is done" in render(CREATE)["properties"]["wait_seconds"]["description"]
+
+
+@pytest.mark.parametrize("wait", [None, MCP], ids=["without limits", "with limits"])
+def test_every_wait_says_once_what_it_means_to_leave_it_out_and_what_goes_on_waiting(
+    wait: WaitBounds | None,
+) -> None:
+    waits = {
+        tool.name: schema["properties"]["wait_seconds"]
+        for tool in TOOLS
+        if "wait_seconds" in (schema := render(tool, wait=wait))["properties"]
+    }
+
+    assert {text["description"].count("Left out") for text in waits.values()} == {1}
+    assert {text.get("maximum") for text in waits.values()} == {50 if wait else None}
+    if wait is not None:
+        assert "call process_output then" in waits["execute"]["description"]
+        assert "call wait_for_workspace then" in waits["create_workspace"]["description"]
+        assert (waits["execute"]["default"], waits["process_output"].get("default")) == (25, None)
 
 
 def test_the_chat_is_an_argument_only_where_a_host_wants_it() -> None:

@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from chattool.toolset import TOOLS, Toolset
+from chattool.tools import TOOLS
+from chattool.toolset import Toolset
 from tests.unit.chattool.fake_backend import settle
 from tests.unit.chattool.host import Host, fields
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chattool.toolset import TOOLS
+from chattool.settings import WaitBounds
+from chattool.tools import TOOLS
 from chattool.workspace_access import CALL_MARGIN
 from chattool.workspace_calls import AgentAway, AgentCallFailed, AgentCallLost, answer_of
 from db.errors import ChattoolError, NotFound, RequestError, StoreBusy
@@ -152,6 +153,30 @@ async def test_a_call_waits_as_long_as_it_may_and_a_command_runs_as_long_as_it_m
     assert timeout == CALL_MARGIN + timedelta(milliseconds=wait_ms)
 
 
+@pytest.mark.parametrize(
+    ("tool", "asked", "wait_ms"),
+    [
+        ("execute", None, 25_000),
+        ("execute", 600, 50_000),
+        ("execute", 3, 3_000),
+        ("process_output", None, 0),
+        ("process_output", 600, 50_000),
+        ("process_output", "12", 12_000),
+    ],
+)
+async def test_a_host_with_limits_bounds_the_wait_and_never_the_command(
+    running: Host, tool: str, asked: object, wait_ms: int
+) -> None:
+    running.configure(wait_bounds=WaitBounds(default=timedelta(seconds=25), longest=timedelta(seconds=50)))
+    given = {} if asked is None else {"wait_seconds": asked}
+
+    await running.call(tool, **CALLS[tool], **given)
+
+    ((_, request, _),) = running.backend.agent_calls
+    assert request["wait_ms"] == wait_ms
+    assert request.get("timeout_ms", 60_000) == 60_000
+
+
 async def test_the_wait_for_the_agent_is_a_part_of_the_wait(host: Host) -> None:
     agent = an_agent(connection=AgentConnection.CONNECTING)
     host.has(agents=[agent])
@@ -292,6 +317,12 @@ async def test_reading_past_the_end_says_where_the_end_is(running: Host) -> None
     response = await running.call("read_file", path="a", offset=9)
 
     assert response.content == "offset 9 is past the end of a, which has 2 lines"
+
+
+async def test_a_process_that_still_runs_says_how_to_wait_for_it(running: Host) -> None:
+    running.backend.agent_answers["process_output"] = RUNNING
+
+    assert "wait_seconds" in fields(await running.call("process_output", process_id="p1"))["message"]
 
 
 async def test_more_output_of_an_ended_process_is_announced(running: Host) -> None:

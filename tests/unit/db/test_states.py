@@ -70,6 +70,7 @@ def test_every_job_status_is_a_build_status(status: JobStatus, transition: Trans
         (AT, AT, None, 10, AgentConnection.CONNECTED),
         (AT, AT, None, 31, AgentConnection.DISCONNECTED),
         (AT, AT, AT + timedelta(seconds=1), 5, AgentConnection.DISCONNECTED),
+        (AT, AT, AT, 5, AgentConnection.DISCONNECTED),
         (AT, AT + timedelta(seconds=2), AT + timedelta(seconds=1), 5, AgentConnection.CONNECTED),
     ],
 )

@@ -38,6 +38,29 @@ async def upload(person: Person, data: bytes) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
+async def test_an_archive_is_used_only_by_who_has_it(fleet: Fleet) -> None:
+    thief = await fleet.api.person(
+        "thief",
+        organization_id=await fleet.api.organization("far-away"),
+        organization_roles=["organization-template-admin"],
+    )
+    _, file = await upload(fleet.mia, costing(7))
+    body = {"storage_method": "file", "file_id": file["hash"], "provisioner": "echo"}
+    made_of_nothing = {**body, "file_id": str(fleet.scenario.template_id)}
+
+    stolen = await thief.post("/organizations/far-away/templateversions", body)
+    missing = await thief.post("/organizations/far-away/templateversions", made_of_nothing)
+    read = await thief.get(f"/files/{file['hash']}")
+
+    assert (stolen.status_code, stolen.text, fields(stolen)) == (400, missing.text, ["file_id"])
+    assert read.status_code == 404
+    assert (await fleet.mia.get(f"/files/{file['hash']}")).status_code == 200
+    # Who has the same bytes needs no permission, and is not told that others have them.
+    assert await upload(thief, costing(7)) == (201, file)
+    assert await upload(thief, costing(7)) == (200, file)
+    assert (await thief.post("/organizations/far-away/templateversions", body)).status_code == 201
+
+
 async def version(fleet: Fleet, person: Person, **given: object) -> dict[str, Any]:
     """A version from a new archive, whose import is in line."""
     _, file = await upload(person, costing(5))
@@ -62,16 +85,18 @@ async def test_an_archive_is_stored_once_and_read_by_template_administrators(fle
 
     first, again = await upload(fleet.mia, data), await upload(fleet.ana, data)
 
-    assert (first[0], again[0]) == (201, 200)
+    assert (first[0], again[0]) == (201, 201)
     assert first[1] == again[1]
     path = f"/files/{first[1]['hash']}"
     assert (await fleet.ana.get(path)).content == data
-    assert (await fleet.mia.get(path)).json() == NOT_FOUND  # of no version in her organization yet
+    assert (await fleet.mia.get(path)).content == data
+    other = await fleet.api.person("zoe", organization_roles=["organization-template-admin"])
+    assert (await other.get(path)).json() == NOT_FOUND  # of no version in her organization yet
     await fleet.mia.post(
         "/organizations/default/templateversions",
         {"storage_method": "file", "file_id": first[1]["hash"], "provisioner": "echo"},
     )
-    assert (await fleet.mia.get(path)).content == data
+    assert (await other.get(path)).content == data
     assert (await fleet.ben.get(path)).json() == NOT_FOUND
     assert (await upload(fleet.ben, data))[0] == 403
 

@@ -11,6 +11,23 @@ from tests.surfaces.http.resources.fleet import NOT_FOUND, Fleet, fields
 MACHINE = Resource(type="machine", name="dev", daily_cost=3, agents=(Agent(name="main"),))
 
 
+async def test_a_deprecated_template_makes_no_new_workspace_and_builds_those_it_has(fleet: Fleet) -> None:
+    workspace = await fleet.running(fleet.ben)
+    path = f"/templates/{fleet.scenario.template_id}"
+    assert (await fleet.ana.patch(path, {"deprecation_message": "Use another."})).status_code == 200
+
+    by_template = await fleet.ben.post(
+        "/users/me/workspaces", {"name": "new", "template_id": str(fleet.scenario.template_id)}
+    )
+    version = workspace["latest_build"]["template_version_id"]
+    by_version = await fleet.ben.post("/users/me/workspaces", {"name": "new", "template_version_id": version})
+    of_old = await fleet.ben.post(f"/workspaces/{workspace['id']}/builds", {"transition": "stop"})
+
+    assert [each.status_code for each in (by_template, by_version, of_old)] == [400, 400, 201]
+    assert "has been deprecated, and cannot be used" in by_template.json()["message"]
+    assert by_template.json()["detail"] == "Use another."
+
+
 async def test_a_new_workspace_is_answered_with_its_first_build_in_line(fleet: Fleet) -> None:
     workspace = await fleet.create(fleet.ben, "mine", ttl_ms=3_600_000)
 

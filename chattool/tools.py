@@ -1,0 +1,227 @@
+"""The registry: every tool, in the order in which hosts show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chattool import (
+    arguments,
+    create_workspace,
+    inspection_arguments,
+    inspection_results,
+    list_templates,
+    read_template,
+    results,
+    start_workspace,
+    stop_workspace,
+    template_files,
+    wait_for_workspace,
+    workspace_arguments,
+    workspace_commands,
+    workspace_files,
+    workspace_logs,
+    workspace_quota,
+    workspace_results,
+    workspace_status,
+)
+from chattool.envelope import LONGEST_TEXT
+from chattool.tool import Annotations, Tool
+
+_READS = Annotations(read_only=True, destructive=False, idempotent=True, open_world=False)
+_MAKES_BUILDS = Annotations(read_only=False, destructive=False, idempotent=True, open_world=True)
+_RUNS_COMMANDS = Annotations(read_only=False, destructive=True, idempotent=False, open_world=True)
+_OVERWRITES = Annotations(read_only=False, destructive=True, idempotent=True, open_world=False)
+_EDITS = Annotations(read_only=False, destructive=True, idempotent=False, open_world=False)
+
+# Pages of a log, and a file in one piece.
+_LONG_TEXT = 2 * LONGEST_TEXT
+
+# The arguments differ from tool to tool, so the registry cannot name them.
+TOOLS: tuple[Tool[Any], ...] = (
+    Tool(
+        name="list_templates",
+        title=list_templates.TITLE,
+        description=list_templates.DESCRIPTION,
+        args=inspection_arguments.ListTemplatesArgs,
+        results=(inspection_results.ListTemplatesResult,),
+        annotations=_READS,
+        handler=list_templates.list_templates,
+    ),
+    Tool(
+        name="read_template",
+        title=read_template.TITLE,
+        description=read_template.DESCRIPTION,
+        args=inspection_arguments.ReadTemplateArgs,
+        results=(inspection_results.ReadTemplateResult,),
+        annotations=_READS,
+        handler=read_template.read_template,
+    ),
+    Tool(
+        name="create_workspace",
+        title=create_workspace.TITLE,
+        description=create_workspace.DESCRIPTION,
+        args=arguments.CreateWorkspaceArgs,
+        results=(
+            results.CreateWorkspaceResult,
+            results.QuotaErrorResult,
+            results.BuildFailureResult,
+            results.RequestErrorResult,
+        ),
+        annotations=_MAKES_BUILDS,
+        handler=create_workspace.create_workspace,
+    ),
+    Tool(
+        name="start_workspace",
+        title=start_workspace.TITLE,
+        description=start_workspace.DESCRIPTION,
+        args=arguments.StartWorkspaceArgs,
+        results=(
+            results.StartWorkspaceResult,
+            results.QuotaErrorResult,
+            results.BuildFailureResult,
+            results.RequestErrorResult,
+        ),
+        annotations=_MAKES_BUILDS,
+        handler=start_workspace.start_workspace,
+    ),
+    Tool(
+        name="stop_workspace",
+        title=stop_workspace.TITLE,
+        description=stop_workspace.DESCRIPTION,
+        args=arguments.StopWorkspaceArgs,
+        results=(
+            results.StopWorkspaceResult,
+            results.BuildFailureResult,
+            results.RequestErrorResult,
+        ),
+        annotations=_MAKES_BUILDS,
+        handler=stop_workspace.stop_workspace,
+    ),
+    Tool(
+        name="wait_for_workspace",
+        title=wait_for_workspace.TITLE,
+        description=wait_for_workspace.DESCRIPTION,
+        args=arguments.WaitForWorkspaceArgs,
+        results=(
+            results.WaitForWorkspaceResult,
+            results.QuotaErrorResult,
+            results.BuildFailureResult,
+        ),
+        annotations=_READS,
+        handler=wait_for_workspace.wait_for_workspace,
+    ),
+    Tool(
+        name="workspace_status",
+        title=workspace_status.TITLE,
+        description=workspace_status.DESCRIPTION,
+        args=inspection_arguments.WorkspaceStatusArgs,
+        results=(inspection_results.WorkspaceStatusResult,),
+        annotations=_READS,
+        handler=workspace_status.workspace_status,
+    ),
+    Tool(
+        name="get_workspace_quota",
+        title=workspace_quota.TITLE,
+        description=workspace_quota.DESCRIPTION,
+        args=inspection_arguments.WorkspaceQuotaArgs,
+        results=(inspection_results.WorkspaceQuotaResult,),
+        annotations=_READS,
+        handler=workspace_quota.get_workspace_quota,
+    ),
+    Tool(
+        name="get_workspace_build_logs",
+        title=workspace_logs.BUILD_TITLE,
+        description=workspace_logs.BUILD_DESCRIPTION,
+        args=inspection_arguments.BuildLogsArgs,
+        results=(inspection_results.BuildLogsResult,),
+        annotations=_READS,
+        handler=workspace_logs.get_workspace_build_logs,
+        longest_text=_LONG_TEXT,
+    ),
+    Tool(
+        name="get_workspace_agent_logs",
+        title=workspace_logs.AGENT_TITLE,
+        description=workspace_logs.AGENT_DESCRIPTION,
+        args=inspection_arguments.AgentLogsArgs,
+        results=(inspection_results.AgentLogsResult,),
+        annotations=_READS,
+        handler=workspace_logs.get_workspace_agent_logs,
+        longest_text=_LONG_TEXT,
+    ),
+    Tool(
+        name="get_template_version_files",
+        title=template_files.TITLE,
+        description=template_files.DESCRIPTION,
+        args=inspection_arguments.TemplateFilesArgs,
+        results=(
+            inspection_results.TemplateFilesResult,
+            inspection_results.TemplateFileResult,
+        ),
+        annotations=_READS,
+        handler=template_files.get_template_version_files,
+        longest_text=_LONG_TEXT,
+    ),
+    Tool(
+        name="execute",
+        title=workspace_commands.TITLE,
+        description=workspace_commands.DESCRIPTION,
+        args=workspace_arguments.ExecuteArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_RUNS_COMMANDS,
+        handler=workspace_commands.execute,
+    ),
+    Tool(
+        name="process_output",
+        title=workspace_commands.OUTPUT_TITLE,
+        description=workspace_commands.OUTPUT_DESCRIPTION,
+        args=workspace_arguments.ProcessOutputArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_READS,
+        handler=workspace_commands.process_output,
+    ),
+    Tool(
+        name="stop_process",
+        title=workspace_commands.STOP_TITLE,
+        description=workspace_commands.STOP_DESCRIPTION,
+        args=workspace_arguments.StopProcessArgs,
+        results=(workspace_results.ProcessResult,),
+        annotations=_OVERWRITES,
+        handler=workspace_commands.stop_process,
+    ),
+    Tool(
+        name="read_file",
+        title=workspace_files.READ_TITLE,
+        description=workspace_files.READ_DESCRIPTION,
+        args=workspace_arguments.ReadFileArgs,
+        results=(workspace_results.ReadFileResult,),
+        annotations=_READS,
+        handler=workspace_files.read_file,
+    ),
+    Tool(
+        name="write_file",
+        title=workspace_files.WRITE_TITLE,
+        description=workspace_files.WRITE_DESCRIPTION,
+        args=workspace_arguments.WriteFileArgs,
+        results=(workspace_results.WriteFileResult,),
+        annotations=_OVERWRITES,
+        handler=workspace_files.write_file,
+    ),
+    Tool(
+        name="edit_files",
+        title=workspace_files.EDIT_TITLE,
+        description=workspace_files.EDIT_DESCRIPTION,
+        args=workspace_arguments.EditFilesArgs,
+        results=(workspace_results.EditFilesResult,),
+        annotations=_EDITS,
+        handler=workspace_files.edit_files,
+    ),
+    Tool(
+        name="list_files",
+        title=workspace_files.LIST_TITLE,
+        description=workspace_files.LIST_DESCRIPTION,
+        args=workspace_arguments.ListFilesArgs,
+        results=(workspace_results.ListFilesResult,),
+        annotations=_READS,
+        handler=workspace_files.list_files,
+    ),
+)

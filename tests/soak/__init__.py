@@ -1,0 +1,1 @@
+"""A fleet under fire for minutes: ``scripts/soak --help``."""
