@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         WorkspaceBuildTimeout,
         WorkspaceWaitError,
     )
+    from chattool.http_backend import open_remote
     from chattool.quota_error import quota_error_result
     from chattool.results import ToolResponse
     from chattool.settings import ToolSettings
@@ -36,6 +37,7 @@ __all__ = [
     "WorkspaceBuildTimeout",
     "WorkspaceWaitError",
     "open_engine",
+    "open_remote",
     "quota_error_result",
     "wait_for_build",
 ]
@@ -54,6 +56,7 @@ _HOMES = {
     "WorkspaceBuildTimeout": "chattool.errors",
     "WorkspaceWaitError": "chattool.errors",
     "open_engine": "chattool.engine",
+    "open_remote": "chattool.http_backend",
     "quota_error_result": "chattool.quota_error",
     "wait_for_build": "chattool.waiting",
 }

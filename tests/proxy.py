@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 GUARD_SECONDS = 20
 _CHUNK = 1 << 16
-_REQUEST = re.compile(rb"(?:GET|POST|DELETE) (\S+) HTTP/1\.1\r\n")
+_REQUEST = re.compile(rb"(?:GET|POST|PUT|PATCH|DELETE) (\S+) HTTP/1\.1\r\n")
 
 
 class Fault(Enum):

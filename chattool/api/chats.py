@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from chattool.api.access import Action, Kind, Target, check
 from chattool.api.caller import CallerOf
@@ -42,9 +43,18 @@ async def create_chat(
 
 @router.get("")
 async def list_chats(
-    caller: CallerOf, services: ServicesOf, limit: Limit = 0, offset: Offset = 0
+    caller: CallerOf,
+    services: ServicesOf,
+    key: Annotated[
+        str, Query(max_length=256, pattern=r"^[^\x00]*$", description="Only the chat with this key.")
+    ] = "",
+    limit: Limit = 0,
+    offset: Offset = 0,
 ) -> list[models.Chat]:
     """The caller's chats, the one that changed last first."""
+    if key:
+        found = await services.store.read(chats.by_key, caller.user.id, key)
+        return [] if found is None else [shown(found)]
     listed = await services.store.read(
         chats.listed, caller.user.id, limit=limit or DEFAULT_LIMIT, offset=offset
     )

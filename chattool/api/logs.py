@@ -36,6 +36,8 @@ from provisioner import joblogs, queue
 router = APIRouter(tags=["Logs"])
 
 _MOST_TAIL_LINES = 1000
+_MOST_LINES = 100_000
+_ALL_LINES = 1 << 62
 _Allowed = Callable[[], Awaitable[bool]]
 _OFF = frozenset({"false", "0"})
 
@@ -46,6 +48,8 @@ class Cursor:
 
     after: int
     follow: bool
+    limit: int
+    """How many lines are answered at most; 0 for all. What is followed has no bound."""
 
 
 async def _cursor(
@@ -59,6 +63,7 @@ async def _cursor(
         Query(max_length=64, description="Stay for what is added: server-sent events, or WebSocket frames."),
         WithJsonSchema({"type": "boolean"}),
     ] = None,
+    limit: Annotated[int, Query(ge=0, le=_MOST_LINES, description="At most so many lines; 0 for all.")] = 0,
     last_event_id: Annotated[
         str | None, Header(max_length=64, description="Sent by browsers that resume a stream.")
     ] = None,
@@ -66,7 +71,7 @@ async def _cursor(
     start = 0 if after is None else integer_of("after", after)
     if last_event_id and last_event_id.isascii() and last_event_id.isdecimal():
         start = integer_of("Last-Event-ID", last_event_id)
-    return Cursor(after=start, follow=follow is not None and follow.lower() not in _OFF)
+    return Cursor(after=start, follow=follow is not None and follow.lower() not in _OFF, limit=limit)
 
 
 CursorOf = Annotated[Cursor, Depends(_cursor)]
@@ -181,24 +186,25 @@ async def follow_agent_logs(
 def _answer(follower: LogFollower, cursor: Cursor, services: Services) -> Response:
     if cursor.follow:
         return event_streams.event_stream(event_streams.log_events(follower, services.clock))
-    return StreamingResponse(_array(follower.read, cursor.after), media_type="application/json")
+    return StreamingResponse(_array(follower.read, cursor), media_type="application/json")
 
 
 def _whole(lines: list[str]) -> Response:
     return Response(f"[{','.join(lines)}]", media_type="application/json")
 
 
-async def _array(read: Callable[[int], Awaitable[LogPage]], after: int) -> AsyncIterator[str]:
+async def _array(read: Callable[[int], Awaitable[LogPage]], cursor: Cursor) -> AsyncIterator[str]:
     """A JSON list, page by page, so that no log has to fit into memory."""
-    opening = "["
-    while True:
+    opening, after, left = "[", cursor.after, cursor.limit or _ALL_LINES
+    while left:
         page = await read(after)
         if page.lines:
             after = page.lines[-1].id
-            yield opening + ",".join(line.model_dump_json() for line in page.lines)
+            yield opening + ",".join(line.model_dump_json() for line in page.lines[:left])
             opening = ","
         if len(page.lines) < PAGE_LINES:
             break
+        left -= min(left, len(page.lines))
     yield "]" if opening == "," else "[]"
 
 

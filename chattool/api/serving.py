@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from chattool.api_header import API_HEADER, API_VERSION
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from datetime import timedelta
@@ -60,6 +62,7 @@ async def serving(
         timeout_graceful_shutdown=max(1, round(close_limit.total_seconds())),
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         server_header=False,
+        headers=[(API_HEADER, API_VERSION)],
     )
     task = asyncio.create_task(server.serve(sockets=[listener]), name="chattool-http")
     answering = asyncio.create_task(server.answering.wait())

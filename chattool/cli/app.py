@@ -16,6 +16,7 @@ from chattool.cli import (
     errors,
     groups,
     keys,
+    login,
     mcp,
     migrate,
     quickstart,
@@ -46,7 +47,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 failed, 2 wrong usage.",
 )
 
-for module in (quickstart, mcp, server, daemon, migrate, doctor, agent):
+for module in (quickstart, mcp, login, server, daemon, migrate, doctor, agent):
     module.register(app)
 for name, group in (
     ("tool", tool.app),
@@ -94,11 +95,20 @@ def _global_options(
         str | None,
         typer.Option(
             envvar="CHATTOOL_URL",
-            help="Database to work on: sqlite:///FILE or postgresql://USER@HOST/NAME. "
-            "Builds are then done by daemons that serve it.",
+            help="Server to work on, https://HOST; or database, whose builds are then done by daemons that "
+            "serve it: sqlite:///FILE or postgresql://USER@HOST/NAME.",
             show_default="the SQLite file in the state directory",
         ),
     ] = None,
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="CHATTOOL_TOKEN",
+            help="Token for the server. Others on this machine can read it here: prefer the variable, "
+            "or chattool login.",
+            show_default="that of chattool login",
+        ),
+    ] = "",
     home: Annotated[
         Path | None,
         typer.Option(
@@ -133,6 +143,7 @@ def _global_options(
         url=url,
         home=(home or default_home()).expanduser().absolute(),
         home_named=source is not None and source.name == "COMMANDLINE",
+        token=token.strip(),
         user=user,
         chat=chat,
         chat_named=chat_source is not None and chat_source.name != "DEFAULT",

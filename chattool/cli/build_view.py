@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, assert_never
 
-from chattool.cli.build_reports import build_reports, startup_lines
 from db.states import JobStatus, LogLevel, LogSource, Transition
 
 if TYPE_CHECKING:
@@ -13,11 +12,10 @@ if TYPE_CHECKING:
 
     from rich.status import Status
 
-    from chattool.cli.build_reports import BuildReport
+    from chattool.cli.operations import Build, BuildReport, Operations
     from chattool.cli.screen import Screen
     from db.ids import BuildId
-    from db.records import Build, JobLog
-    from db.transactions import Store
+    from db.records import JobLog
 
 _LINE_STYLES = {LogLevel.WARN: "yellow", LogLevel.ERROR: "red"}
 _DONE = {Transition.START: "started", Transition.STOP: "stopped", Transition.DELETE: "deleted"}
@@ -58,23 +56,23 @@ class BuildView:
             self._status = self._screen.out.status(f"[dim]{text}[/dim]", spinner="dots")
             self._status.start()
 
-    async def follow(self, store: Store, build_id: BuildId, *, startup: bool = False) -> Build:
+    async def follow(self, operations: Operations, build_id: BuildId, *, startup: bool = False) -> Build:
         """The build, after it has ended; ``startup`` goes on with its start-up scripts."""
         self._stage = self._waiting = ""
         build: Build | None = None
-        async for report in build_reports(store, build_id):
+        async for report in operations.build_reports(build_id):
             build = report.build
             self._show(report)
         assert build is not None  # noqa: S101 - there is always a first report
         if startup and build.transition is Transition.START and build.job.status is JobStatus.SUCCEEDED:
-            await self._follow_startup(store, build_id)
+            await self._follow_startup(operations, build_id)
         self.busy("")
         return build
 
-    async def _follow_startup(self, store: Store, build_id: BuildId) -> None:
+    async def _follow_startup(self, operations: Operations, build_id: BuildId) -> None:
         self.busy("Waiting for the workspace's agent")
         first = True
-        async for agent, text in startup_lines(store, build_id):
+        async for agent, text in operations.startup_lines(build_id):
             if first:
                 self._heading(f"Start-up script of agent {agent}")
                 first = False
@@ -93,7 +91,7 @@ class BuildView:
         status = report.build.job.status
         match status:
             case JobStatus.PENDING:
-                self._show_waiting(_waiting_text(report))
+                self._show_waiting(_waiting_text(report.build))
             case JobStatus.RUNNING:
                 self.busy(self._stage or "Starting")
             case JobStatus.CANCELING:
@@ -120,9 +118,9 @@ class BuildView:
         self._screen.line(printable(text), style=style, indent=self._indent + 2)
 
 
-def ending(build: Build, workspace_name: str) -> tuple[str, str]:
+def ending(build: Build) -> tuple[str, str]:
     """How the build ended, as one line, and the style of that line."""
-    job = build.job
+    job, workspace_name = build.job, build.workspace_name
     status = job.status
     took = duration_text(job.started_at, job.completed_at)
     match status:
@@ -157,9 +155,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else "�" for c in text)
 
 
-def _waiting_text(report: BuildReport) -> str:
-    if not report.queue.available:
+def _waiting_text(build: Build) -> str:
+    queue = build.queue
+    if queue is None:
+        return _NEXT
+    if not queue.available:
         return _NO_DAEMON
-    if report.queue.position > 1:
-        return f"pending: {report.queue.position} of {report.queue.size} in the queue"
+    if queue.position > 1:
+        return f"pending: {queue.position} of {queue.size} in the queue"
     return _NEXT

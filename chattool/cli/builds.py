@@ -11,12 +11,9 @@ from chattool.cli.command import FAILED, OK, Command, run
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from db.ids import BuildId, UserId
-    from db.records import Build, JobLog, Workspace
-    from db.transactions import Connection, Store
-    from provisioner.daemons import QueueState
+    from chattool.cli.operations import Build, Operations
+    from db.ids import BuildId
+    from db.records import JobLog
 
 app = typer.Typer(help="Look at builds and their logs, and cancel them.", no_args_is_help=True)
 
@@ -78,24 +75,23 @@ def cancel(ctx: typer.Context, build: BuildName) -> int:
     return run(ctx, lambda command: _cancel(command, build))
 
 
-async def watch(command: Command, store: Store, build_id: BuildId, name: str, *, wait: bool = True) -> int:
+async def watch(command: Command, operations: Operations, build_id: BuildId, *, wait: bool = True) -> int:
     """Show a build live until it ends; the exit code says how it ended. Ctrl-C ends only the watching."""
     from chattool.cli import documents
     from chattool.cli.build_view import BuildView, ending
-    from db import builds
 
     if wait:
         try:
             with BuildView(command.screen, debug=command.options.debug) as view:
-                build = await view.follow(store, build_id)
+                build = await view.follow(operations, build_id)
         except asyncio.CancelledError:
             command.screen.note(f"The build goes on. Watch it with: chattool builds logs {build_id} --follow")
             raise
     else:
-        build = await store.read(builds.build, build_id)
-    text, style = ending(build, name)
+        build = await operations.build_by_id(build_id)
+    text, style = ending(build)
     if command.screen.json:
-        command.screen.document(documents.build(build, name))
+        command.screen.document(documents.build(build))
     else:
         command.screen.line(text, style=style)
     return _exit_code(build)
@@ -104,19 +100,20 @@ async def watch(command: Command, store: Store, build_id: BuildId, name: str, *,
 async def _list(command: Command, workspace: str | None, limit: int) -> None:
     from chattool.cli import documents
     from chattool.cli.build_view import duration_text
-    from chattool.cli.session import open_session
+    from chattool.cli.session import open_operations
     from chattool.cli.workspaces import age_text
+    from db.clock import SystemClock
 
-    async with open_session(command.options) as session:
-        found = await session.store.read(_recent, session.user.id, command.options.user, workspace, limit)
-        now = session.store.clock.now()
+    async with open_operations(command.options) as operations:
+        found = await operations.builds(workspace, limit=limit)
+    now = SystemClock().now()
     command.screen.show(
-        [documents.build(build, _name(of)) for of, build in found],
+        [documents.build(build) for build in found],
         Table(
             columns=("build", "transition", "status", "credits", "took", "age", "error"),
             rows=[
                 (
-                    f"{_name(of)}#{build.build_number}",
+                    _number(build),
                     build.transition,
                     build.job.status,
                     build.daily_cost,
@@ -124,7 +121,7 @@ async def _list(command: Command, workspace: str | None, limit: int) -> None:
                     age_text(build.created_at, now),
                     build.job.error_code or build.job.error,
                 )
-                for of, build in found
+                for build in found
             ],
             numbers=frozenset({"credits", "took", "age"}),
             empty="No builds yet.",
@@ -135,19 +132,19 @@ async def _list(command: Command, workspace: str | None, limit: int) -> None:
 async def _show(command: Command, text: str) -> None:
     from chattool.cli import documents
     from chattool.cli.build_view import ending, printable
-    from chattool.cli.session import open_session
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        build, name, queue = await session.store.read(_one, command.options.user, text)
-    job = build.job
-    line, style = ending(build, name)
+    async with open_operations(command.options) as operations:
+        build = await operations.build(text)
+    job, queue = build.job, build.queue
+    line, style = ending(build)
     facts: list[tuple[str, object]] = [
-        ("build", f"{name}#{build.build_number}"),
+        ("build", _number(build)),
         ("id", build.id),
         ("transition", build.transition),
         ("status", job.status),
         ("stage", job.stage),
-        ("queue", f"{queue.position} of {queue.size}" if queue.position else None),
+        ("queue", f"{queue.position} of {queue.size}" if queue and queue.position else None),
         ("cost asked", build.planned_cost),
         ("charged", build.daily_cost),
         ("parameters", ", ".join(f"{name}={value}" for name, value in build.parameters.items())),
@@ -156,7 +153,7 @@ async def _show(command: Command, text: str) -> None:
         ("reason", job.failure_reason),
     ]
     command.screen.show(
-        documents.build(build, name, queue),
+        documents.build(build),
         command.screen.facts((fact, value) for fact, value in facts if value not in (None, "")),
     )
     command.screen.line(line, style=style)
@@ -164,23 +161,22 @@ async def _show(command: Command, text: str) -> None:
 
 async def _logs(command: Command, text: str, *, follow: bool) -> int:
     from chattool.cli import documents
-    from chattool.cli.build_reports import build_reports
     from chattool.cli.build_view import is_shown, printable
-    from chattool.cli.session import open_session
+    from chattool.cli.session import open_operations
     from db.states import LogSource
 
     lines: list[JobLog] = []
-    async with open_session(command.options) as session:
-        build, name, _ = await session.store.read(_one, command.options.user, text)
+    async with open_operations(command.options) as operations:
+        build = await operations.build(text)
         if follow and not command.screen.json:
-            return await watch(command, session.store, build.id, name)
-        async for report in build_reports(session.store, build.id):
+            return await watch(command, operations, build.id)
+        async for report in operations.build_reports(build.id):
             build = report.build
             lines += report.lines
             if not follow and not report.has_more:
                 break
     if command.screen.json:
-        document = documents.build(build, name)
+        document = documents.build(build)
         command.screen.document({**document, "lines": [documents.log_line(line) for line in lines]})
     for line in lines:
         if is_shown(line, debug=command.options.debug):
@@ -191,26 +187,29 @@ async def _logs(command: Command, text: str, *, follow: bool) -> int:
 
 
 async def _cancel(command: Command, text: str) -> None:
-    from chattool.cli.session import open_session
-    from db import builds
+    from chattool.cli.session import open_operations
     from db.errors import RequestError
     from db.states import JobStatus
-    from provisioner import cancel as canceling
 
-    async with open_session(command.options) as session:
-        build, name, _ = await session.store.read(_one, command.options.user, text)
+    async with open_operations(command.options) as operations:
+        build = await operations.build(text)
         try:
-            status = await session.store.write(canceling.cancel_build, session.user, build.id)
+            status = await operations.cancel_build(build.id)
         except RequestError as error:
-            now = (await session.store.read(builds.build, build.id)).job.status
+            now = (await operations.build_by_id(build.id)).job.status
             if now.active:
                 raise
-            message = f"{name}#{build.build_number} has ended already: {now}"
+            message = f"{_number(build)} has ended already: {now}"
             raise RequestError(error.status_code, message) from error
     said = "was canceled" if status is JobStatus.CANCELED else "is being canceled"
     command.screen.show(
-        {"id": build.id, "workspace": name, "build_number": build.build_number, "status": status},
-        f"{name}#{build.build_number} {said}.",
+        {
+            "id": build.id,
+            "workspace": build.workspace_name,
+            "build_number": build.build_number,
+            "status": status,
+        },
+        f"{_number(build)} {said}.",
     )
 
 
@@ -220,30 +219,5 @@ def _exit_code(build: Build) -> int:
     return FAILED if build.job.status in (JobStatus.FAILED, JobStatus.CANCELED) else OK
 
 
-def _name(workspace: Workspace) -> str:
-    return f"{workspace.owner_name}/{workspace.name}"
-
-
-def _recent(
-    conn: Connection, user_id: UserId, user: str, workspace: str | None, limit: int
-) -> Sequence[tuple[Workspace, Build]]:
-    from chattool.cli import lookup
-    from db import builds, workspaces
-
-    if workspace is not None:
-        chosen = [lookup.workspace(conn, user, workspace, deleted=True)]
-    else:
-        chosen = [each for each in workspaces.listed(conn) if each.owner_id == user_id]
-    found = [(each, build) for each in chosen for build in builds.listed(conn, each.id, limit=limit)]
-    return sorted(found, key=lambda pair: pair[1].created_at, reverse=True)[:limit]
-
-
-def _one(conn: Connection, user: str, text: str) -> tuple[Build, str, QueueState]:
-    from chattool.cli import lookup
-    from db import workspaces
-    from provisioner import daemons
-    from provisioner.settings import ProvisionerSettings
-
-    build = lookup.build(conn, user, text)
-    queue = daemons.queue_state(conn, build.job, offline=ProvisionerSettings().daemon_offline)
-    return build, _name(workspaces.workspace(conn, build.workspace_id)), queue
+def _number(build: Build) -> str:
+    return f"{build.workspace_name}#{build.build_number}"

@@ -34,6 +34,12 @@ async def all_checks(options: Options) -> AsyncIterator[Check]:
     yield _python()
     yield _packages()
     yield _terraform()
+    if options.server is not None:
+        from chattool.cli.server_checks import server_checks
+
+        async for check in server_checks(options):
+            yield check
+        return
     yield _postgres_driver(options)
     if options.url is None:
         for check in _state_directory(options):
@@ -112,7 +118,7 @@ def _state_directory(options: Options) -> Iterator[Check]:
 
 
 async def _database(options: Options) -> AsyncIterator[Check]:
-    from chattool.cli.server_checks import fleet_checks, secret_check
+    from chattool.cli.fleet_checks import fleet_checks, secret_check
     from db import migrations
     from db.engine import open_store, sqlite_path
 

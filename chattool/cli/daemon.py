@@ -12,7 +12,7 @@ import typer
 from chattool.cli.command import WrongUsage, reported
 from chattool.cli.options import Options
 from chattool.cli.screen import Screen
-from chattool.cli.session import check_url
+from chattool.cli.session import check_database, check_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +95,7 @@ def daemon(
     options = ctx.ensure_object(Options)
     screen = Screen(json=options.json)
     try:
-        remote = _is_server(options.url)
+        remote = options.server is not None
         if not remote:
             _check_database(options, key_file, ca_file)
         daemon_tags = {**tags.UNTAGGED, **key_value_pairs(tag or [])}
@@ -106,7 +106,7 @@ def daemon(
 
             return asyncio.run(
                 run_remote_daemon(
-                    _server(options.url or ""),
+                    check_server(options),
                     _secret(key, key_file),
                     workspaces=workspaces or options.home / "workspaces",
                     name=name,
@@ -130,21 +130,8 @@ def daemon(
         return reported(screen, error, debug=options.debug)
 
 
-def _is_server(url: str | None) -> bool:
-    return (url or "").partition("://")[0] in {"http", "https"}
-
-
-def _server(url: str) -> str:
-    from provisioner.http_connection import server_url
-
-    try:
-        return server_url(url)
-    except ValueError as error:
-        raise WrongUsage(str(error)) from error
-
-
 def _check_database(options: Options, key_file: Path | None, ca_file: Path | None) -> None:
-    check_url(options)
+    check_database(options)
     # A key in the environment may be for another daemon of this machine.
     if key_file is not None or ca_file is not None:
         raise WrongUsage("--key-file and --ca-file belong to the --url of a server, https://…")

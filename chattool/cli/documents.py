@@ -8,15 +8,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from db.records import Agent, Build, Group, JobLog, Template, TemplateVersion, User, Workspace
+    from chattool.cli.operations import Agent, Build, Template, Workspace
+    from db.records import Group, JobLog, User
     from db.tokens import Token
-    from provisioner.daemons import QueueState
 
 Document = dict[str, object]
 
 
-def template(record: Template, version: TemplateVersion | None) -> Document:
+def template(record: Template) -> Document:
     """A template in a list, with what its version costs."""
+    version = record.version
     return _present(
         {
             "id": record.id,
@@ -33,9 +34,10 @@ def template(record: Template, version: TemplateVersion | None) -> Document:
     )
 
 
-def template_details(record: Template, version: TemplateVersion | None) -> Document:
+def template_details(record: Template) -> Document:
     """A template with everything that its version says."""
     details: Document = {}
+    version = record.version
     if version is not None:
         details = {
             "version": version.name,
@@ -43,35 +45,35 @@ def template_details(record: Template, version: TemplateVersion | None) -> Docum
             "presets": list(version.presets),
             "readme": version.readme,
         }
-    return {**template(record, version), **details}
+    return {**template(record), **details}
 
 
-def workspace(record: Workspace, latest: Build, *, charge: int) -> Document:
+def workspace(record: Workspace) -> Document:
     """A workspace with the state of its latest build, and the credits that it is charged."""
     return _present(
         {
             "id": record.id,
-            "name": f"{record.owner_name}/{record.name}",
+            "name": record.full_name,
             "template": record.template_name,
             "template_id": record.template_id,
-            "status": latest.status,
+            "status": record.latest.status,
             "deleted": record.deleted,
-            "credits": charge,
+            "credits": record.credits,
             "ttl_ms": record.ttl_ms,
-            "latest_build_id": latest.id,
+            "latest_build_id": record.latest.id,
             "created_at": _time(record.created_at),
         }
     )
 
 
-def build(record: Build, workspace_name: str, queue: QueueState | None = None) -> Document:
+def build(record: Build) -> Document:
     """A build with its job, and its place in the queue."""
-    job = record.job
+    job, queue = record.job, record.queue
     waiting = queue is not None and queue.position > 0
     return _present(
         {
             "id": record.id,
-            "workspace": workspace_name,
+            "workspace": record.workspace_name,
             "workspace_id": record.workspace_id,
             "build_number": record.build_number,
             "transition": record.transition,
@@ -104,13 +106,13 @@ def log_line(line: JobLog) -> Document:
     }
 
 
-def agent(record: Agent, connection: str) -> Document:
-    """A workspace agent; ``connection`` is as it is now."""
+def agent(record: Agent) -> Document:
+    """A workspace agent."""
     return _present(
         {
             "id": record.id,
             "name": record.name,
-            "connection": connection,
+            "connection": record.connection,
             "lifecycle_state": record.lifecycle_state,
             "last_connected_at": _time(record.last_connected_at),
         }

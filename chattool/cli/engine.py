@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chattool.cli.command import FAILED, OK, Command, run
+from chattool.cli.command import FAILED, OK, Command, WrongUsage, run
 from chattool.cli.options import Options
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def run_engine(
 async def _status(command: Command) -> None:
     from chattool import background
 
+    _check_local(command)
     found = background.status(command.options.home)
     command.screen.show(_document(command, found), _text(command, found))
 
@@ -59,6 +60,7 @@ async def _status(command: Command) -> None:
 async def _start(command: Command) -> None:
     from chattool import background
 
+    _check_local(command)
     found = await background.ensure(command.options.home)
     command.screen.show(_document(command, found), _text(command, found))
 
@@ -67,6 +69,7 @@ async def _stop(command: Command) -> int:
     from chattool import background
     from chattool.background import StopOutcome
 
+    _check_local(command)
     outcome = await background.stop(command.options.home)
     said = {
         StopOutcome.NOT_RUNNING: "The background engine was not running.",
@@ -75,6 +78,11 @@ async def _stop(command: Command) -> int:
     }
     command.screen.show({"outcome": outcome}, said[outcome])
     return FAILED if outcome is StopOutcome.CANCELED else OK
+
+
+def _check_local(command: Command) -> None:
+    if command.options.server is not None:
+        raise WrongUsage("the background engine belongs to a state directory; the server at --url has none")
 
 
 def _document(command: Command, found: EngineStatus) -> dict[str, object]:

@@ -43,11 +43,10 @@ def set_allowance(
 
 async def _list(command: Command) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_session
-    from db import users
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        found = await session.store.read(users.list_groups, session.organization.id)
+    async with open_operations(command.options) as operations:
+        found = await operations.groups()
     command.screen.show(
         [documents.group(each) for each in found],
         Table(
@@ -60,17 +59,11 @@ async def _list(command: Command) -> None:
 
 async def _set_allowance(command: Command, name: str, credits_per_day: int) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_session
-    from db import users
-    from db.errors import NotFound
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        group = await session.store.read(users.group_by_name, session.organization.id, name)
-        if group is None:
-            known = ", ".join(
-                each.name for each in await session.store.read(users.list_groups, session.organization.id)
-            )
-            raise NotFound(f"no group {name!r}; there are: {known}")
-        await session.store.write(users.set_allowance, group.id, credits_per_day)
-    document = documents.group(group) | {"quota_allowance": credits_per_day}
-    command.screen.show(document, f"Group {group.name} now adds {credits_per_day} credits for each member.")
+    async with open_operations(command.options) as operations:
+        group = await operations.set_allowance(name, credits_per_day)
+    command.screen.show(
+        documents.group(group),
+        f"Group {group.name} now adds {group.quota_allowance} credits for each member.",
+    )

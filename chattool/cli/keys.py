@@ -56,49 +56,43 @@ def revoke(
 
 
 async def _create(command: Command, name: str, tags: Mapping[str, str]) -> None:
-    from chattool.cli.session import open_session
-    from db import names, provisioner_keys
+    from chattool.cli.session import open_operations
+    from db import names
 
     if not names.is_valid(name):
         raise WrongUsage(f"{name!r} cannot be a key: a name has {names.RULE}")
-    async with open_session(command.options) as session:
-        key, secret = await session.store.write(provisioner_keys.create, session.organization.id, name, tags)
+    async with open_operations(command.options) as operations:
+        key, secret = await operations.create_key(name, tags)
     command.screen.show(_document(key) | {"key": secret}, secret)
 
 
 async def _list(command: Command) -> None:
-    from chattool.cli.session import open_session
-    from db import provisioner_keys
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        organization_id = session.organization.id
-        found = await session.store.read(provisioner_keys.listed, organization_id)
-        daemons = await session.store.read(provisioner_keys.daemons_per_key, organization_id)
+    async with open_operations(command.options) as operations:
+        found = await operations.keys()
     command.screen.show(
-        [_document(key) | {"daemons": daemons.get(key.id, 0)} for key in found],
+        [_document(key) | {"daemons": daemons} for key, daemons in found],
         Table(
             columns=("key", "tags", "daemons", "status"),
             rows=[
                 (
                     key.name,
                     " ".join(f"{name}={value}" for name, value in sorted(key.tags.items())),
-                    daemons.get(key.id, 0),
+                    daemons,
                     "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M}",
                 )
-                for key in found
+                for key, daemons in found
             ],
         ),
     )
 
 
 async def _revoke(command: Command, name: str) -> None:
-    from chattool.cli.session import open_session
-    from db import provisioner_keys
-    from db.errors import NotFound
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        if not await session.store.write(provisioner_keys.revoke, session.organization.id, name):
-            raise NotFound(f"no valid key {name!r}; see: chattool keys list")
+    async with open_operations(command.options) as operations:
+        await operations.revoke_key(name)
     command.screen.show({"name": name, "revoked": True}, f"Key {name} is revoked.")
 
 

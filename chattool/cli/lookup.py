@@ -7,8 +7,8 @@ A workspace is ``NAME``, ``OWNER/NAME`` or an id. A build is an id, a workspace 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
+from chattool.cli.lookup_texts import NO_BUILD, NO_WORKSPACE, id_of, no_template
 from db import builds, ids, templates, workspaces
 from db.errors import NotFound
 
@@ -32,9 +32,7 @@ def template(conn: Connection, organization_id: OrganizationId, text: str) -> Te
         except NotFound:
             found = None
     if found is None or found.deleted:
-        known = ", ".join(each.name for each in templates.listed(conn, organization_id))
-        there = f"there are: {known}" if known else "push one with: chattool templates push FOLDER"
-        raise NotFound(f"no template {text!r}; {there}")
+        raise no_template(text, [each.name for each in templates.listed(conn, organization_id)])
     return found
 
 
@@ -54,7 +52,7 @@ def workspace(conn: Connection, user: str, text: str, *, deleted: bool = False) 
         find = workspaces.last_by_name if deleted else workspaces.by_name
         return find(conn, owner if separator else user, name)
     except NotFound:
-        raise NotFound(f"no workspace {text!r}; see: chattool workspaces list") from None
+        raise NotFound(NO_WORKSPACE.format(text)) from None
 
 
 def build(conn: Connection, user: str, text: str) -> Build:
@@ -78,12 +76,4 @@ def build(conn: Connection, user: str, text: str) -> Build:
             return builds.by_number(conn, found.id, int(number))
     except NotFound:
         pass
-    raise NotFound(f"no build {text!r}; name a workspace, WORKSPACE#NUMBER or a build's id")
-
-
-def id_of(text: str) -> UUID | None:
-    """The id that ``text`` is, if it is one."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    raise NotFound(NO_BUILD.format(text))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from chattool.callers import Caller
+    from chattool.cli.operations import Operations
     from chattool.cli.options import Options
-    from chattool.engine import Engine
 
 
 def register(app: typer.Typer) -> None:
@@ -46,12 +46,12 @@ def mcp(ctx: typer.Context) -> int:
 
 async def _serve(command: Command) -> None:
     from chattool import callers
-    from chattool.cli.session import check_url
+    from chattool.cli.session import check_access
     from chattool.event_log import log_events
     from chattool.mcp_server import Origin
 
     options = command.options
-    check_url(options)
+    check_access(options)
     if options.chat_named and not callers.is_handle(options.chat):
         raise WrongUsage(f"{options.chat!r} cannot be a chat: a chat's name has {callers.HANDLE_RULE}")
     try:
@@ -59,23 +59,23 @@ async def _serve(command: Command) -> None:
     except ImportError as error:
         raise WrongUsage(str(error)) from error
     log_events(logging.DEBUG if options.debug else logging.WARNING)
-    async with _opening(options) as engine:
-        caller = _caller(options, engine)
+    async with _opening(options) as opening:
+        caller = _caller(options, opening)
         await serve_stdio(Origin(caller=caller, pinned=(options.chat,) if options.chat_named else ()))
 
 
 @asynccontextmanager
-async def _opening(options: Options) -> AsyncIterator[asyncio.Future[Engine]]:
-    """The engine, as soon as it is open. Hosts give up on a server that does not greet them in seconds."""
-    from chattool.cli.session import open_working_engine
+async def _opening(options: Options) -> AsyncIterator[asyncio.Future[Operations]]:
+    """The tools, as soon as they are there. Hosts give up on a server that does not greet them in seconds."""
+    from chattool.cli.session import open_working_operations
 
-    ready: asyncio.Future[Engine] = asyncio.get_running_loop().create_future()
+    ready: asyncio.Future[Operations] = asyncio.get_running_loop().create_future()
     served = asyncio.Event()
 
     async def hold() -> None:
         try:
-            async with open_working_engine(options) as engine:
-                ready.set_result(engine)
+            async with open_working_operations(options) as operations:
+                ready.set_result(operations)
                 await served.wait()
         except Exception as error:
             if ready.done():
@@ -93,16 +93,16 @@ async def _opening(options: Options) -> AsyncIterator[asyncio.Future[Engine]]:
         await asyncio.wait({holding})
 
 
-def _caller(options: Options, opening: asyncio.Future[Engine]) -> Callable[[], Awaitable[Caller]]:
+def _caller(options: Options, opening: asyncio.Future[Operations]) -> Callable[[], Awaitable[Caller]]:
     default_chat = f"mcp:{uuid.uuid4().hex}"
 
     async def caller() -> Caller:
         from chattool import background
 
-        engine = await asyncio.shield(opening)
+        operations = await asyncio.shield(opening)
         if options.url is None:
             # The background engine leaves when it has been idle for a while.
             await background.ensure(options.home)
-        return engine.caller(default_chat=default_chat)
+        return operations.caller(default_chat=default_chat)
 
     return caller

@@ -25,12 +25,12 @@ def migrate(ctx: typer.Context) -> int:
 
 
 async def _migrate(command: Command) -> None:
-    from chattool.cli.session import check_url
+    from chattool.cli.session import check_database
     from db import migrations
     from db.engine import open_store
     from db.errors import SchemaMismatch
 
-    check_url(command.options)
+    check_database(command.options)
     url = command.options.database
     found: str | None = migrations.HEAD
     try:

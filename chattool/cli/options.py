@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CHAT = "default"
 
-_WITH_VALUE = frozenset({"--url", "--home", "--user", "--chat"})
+_WITH_VALUE = frozenset({"--url", "--home", "--user", "--chat", "--token"})
 _FLAGS = frozenset({"--json", "--debug"})
 #: Here ``--json`` is an option of the command's own and takes the tool's arguments.
 _OWN_JSON = ("tool", "call")
@@ -25,16 +25,24 @@ class Options:
     """The global options."""
 
     url: str | None = None
-    """``None``: the SQLite file in the state directory, served by the background engine."""
+    """Of a server or a database; ``None``: that in the state directory, served by the background engine."""
     home: Path
     home_named: bool = False
     """Whether the state directory was named on the command line."""
+    token: str = field(default="", repr=False)
+    """Signs in to a server; empty: the one that was stored at the login."""
     user: str = DEFAULT_USER
     chat: str = DEFAULT_CHAT
     chat_named: bool = False
     """Whether somebody chose the chat, on the command line or in the environment."""
     json: bool = False
     debug: bool = False
+
+    @property
+    def server(self) -> str | None:
+        """The URL of the server to work on; ``None``: the work is done on a database."""
+        is_server = (self.url or "").partition("://")[0].lower() in {"http", "https"}
+        return self.url if is_server else None
 
     @property
     def database(self) -> str:

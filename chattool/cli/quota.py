@@ -11,9 +11,6 @@ from chattool.cli.command import FAILED, OK, Command, run
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from db.records import Group
     from quota.check import Charge, Drift
 
 app = typer.Typer(help="See what may be spent, and check the ledger.", no_args_is_help=True)
@@ -43,61 +40,51 @@ def check(
 
 
 async def _show(command: Command) -> None:
-    from chattool.cli.session import open_session
-    from chattool.cli.workspaces import with_builds
-    from db import users
-    from quota import workspace_quota
-    from quota.charges import charges
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        organization_id, user = session.organization.id, session.user
-        quota = await session.store.read(workspace_quota, user.id, organization_id)
-        groups = await session.store.read(users.groups_of_user, user.id, organization_id)
-        everything = await session.store.read(with_builds)
-        charged = await session.store.read(charges, organization_id)
-    spending = [
-        (f"{each.owner_name}/{each.name}", build.status, charged.get(each.id, 0))
-        for each, build in everything
-        if each.owner_id == user.id
-    ]
+    async with open_operations(command.options) as operations:
+        report = await operations.quota()
+    spending = [(each.full_name, each.latest.status, each.credits) for each in report.workspaces]
     screen = command.screen
     screen.show(
         {
-            "user": user.username,
-            "credits_consumed": quota.credits_consumed,
-            "budget": quota.budget,
-            "groups": [{"name": each.name, "quota_allowance": each.quota_allowance} for each in groups],
+            "user": report.username,
+            "credits_consumed": report.credits_consumed,
+            "budget": report.budget,
+            "groups": [{"name": name, "quota_allowance": allowance} for name, allowance in report.groups],
             "workspaces": [
                 {"name": name, "status": status, "credits": charge} for name, status, charge in spending
             ],
         },
-        f"{user.username} uses {quota.credits_consumed} of {quota.budget} credits.",
+        f"{report.username} uses {report.credits_consumed} of {report.budget} credits.",
     )
     if screen.json:
         return
     screen.line("")
-    screen.show([], _group_table(groups))
+    screen.show(
+        [], Table(columns=("group", "allowance"), rows=report.groups, numbers=frozenset({"allowance"}))
+    )
     if spending:
         screen.line("")
         columns = ("workspace", "status", "credits")
         screen.show([], Table(columns=columns, rows=spending, numbers=frozenset({"credits"})))
-    if quota.budget == 0:
+    if report.budget == 0:
         screen.note("Nothing may be spent yet. Allow some: chattool groups set-allowance Everyone 40")
 
 
 async def _check(command: Command, repair: str | None) -> int:
     from chattool.cli import lookup
-    from chattool.cli.session import open_session
+    from chattool.cli.session import open_database
     from quota import check as checking
 
-    async with open_session(command.options) as session:
+    async with open_database(command.options) as store:
         if repair is not None:
-            workspace = await session.store.read(lookup.workspace, command.options.user, repair)
-            repaired = await session.store.write(checking.repair, workspace.id)
+            workspace = await store.read(lookup.workspace, command.options.user, repair)
+            repaired = await store.write(checking.repair, workspace.id)
             if not command.screen.json:
                 name = f"{workspace.owner_name}/{workspace.name}"
                 command.screen.line(f"Repaired {name}." if repaired else f"{name} was right already.")
-        drifts = await session.store.read(checking.drifts)
+        drifts = await store.read(checking.drifts)
     command.screen.show(
         {"ok": not drifts, "drifts": [_drift_document(drift) for drift in drifts]},
         Table(
@@ -110,14 +97,6 @@ async def _check(command: Command, repair: str | None) -> int:
         ),
     )
     return FAILED if drifts else OK
-
-
-def _group_table(groups: Sequence[Group]) -> Table:
-    return Table(
-        columns=("group", "allowance"),
-        rows=[(each.name, each.quota_allowance) for each in groups],
-        numbers=frozenset({"allowance"}),
-    )
 
 
 def _drift_document(drift: Drift) -> dict[str, object]:

@@ -13,7 +13,7 @@ import typer
 from chattool.cli.command import WrongUsage, reported
 from chattool.cli.options import Options
 from chattool.cli.screen import Screen
-from chattool.cli.session import check_url
+from chattool.cli.session import check_database
 
 
 def register(app: typer.Typer) -> None:
@@ -74,7 +74,7 @@ def server(
     options = ctx.ensure_object(Options)
     screen = Screen(json=options.json)
     try:
-        check_url(options)
+        check_database(options)
         _check_external(external_url)
         log_events()
         # Loads the web framework, so only when nothing is wrong.

@@ -13,9 +13,7 @@ from chattool.cli.screen import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db.ids import OrganizationId
-    from db.records import Template, TemplateVersion
-    from db.transactions import Connection
+    from chattool.cli.operations import Version
 
 app = typer.Typer(help="Push templates, and look at them.", no_args_is_help=True)
 
@@ -66,29 +64,26 @@ def show(
 
 async def _push(command: Command, folder: Path, name: str | None, variables: Sequence[str]) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_working_engine
+    from chattool.cli.session import open_working_operations
     from chattool.errors import TemplateImportFailed
-    from db import templates
     from db.states import JobErrorCode
     from provisioner import template_toml
 
     values = dict(map(_name_and_value, variables))
     if (folder / template_toml.FILE_NAME).is_file():
         template_toml.read_template(folder)  # a mistake in it is found before anything is started for it
-    async with open_working_engine(command.options) as engine:
+    async with open_working_operations(command.options) as operations:
         try:
-            template = await engine.push_template(folder, name=name, variables=values)
+            template = await operations.push_template(folder, name=name, variables=values)
         except TemplateImportFailed as failed:
             if failed.code == JobErrorCode.REQUIRED_TEMPLATE_VARIABLES:
                 failed.detail = "Give each with --variable NAME=VALUE."
             raise
-        versions = await engine.store.read(templates.versions, template.id, limit=1)
-    active = (
-        f"Template {template.name} is ready ({_cost_text(versions[0])} credits, {template.provisioner}). "
-    )
+    cost = f"{_cost_text(template.version)} credits, {template.provisioner}"
     command.screen.show(
-        documents.template(template, versions[0]),
-        f"{active}Try: chattool tool call create_workspace -a template={template.name}",
+        documents.template(template),
+        f"Template {template.name} is ready ({cost}). "
+        f"Try: chattool tool call create_workspace -a template={template.name}",
     )
 
 
@@ -101,17 +96,17 @@ def _name_and_value(text: str) -> tuple[str, str]:
 
 async def _list(command: Command) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_session
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        found = await session.store.read(_with_versions, session.organization.id)
+    async with open_operations(command.options) as operations:
+        found = await operations.templates()
     command.screen.show(
-        [documents.template(template, version) for template, version in found],
+        [documents.template(template) for template in found],
         Table(
             columns=("name", "cost", "id", "description"),
             rows=[
-                (template.name, _cost_text(version), template.id, template.description)
-                for template, version in found
+                (template.name, _cost_text(template.version), template.id, template.description)
+                for template in found
             ],
             empty="No templates yet. Push one with: chattool templates push FOLDER",
         ),
@@ -120,13 +115,13 @@ async def _list(command: Command) -> None:
 
 async def _show(command: Command, name: str) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_session
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        template, version = await session.store.read(_one_with_version, session.organization.id, name)
-    screen = command.screen
+    async with open_operations(command.options) as operations:
+        template = await operations.template(name)
+    screen, version = command.screen, template.version
     screen.show(
-        documents.template_details(template, version),
+        documents.template_details(template),
         screen.facts(
             [
                 ("name", template.name),
@@ -148,7 +143,7 @@ async def _show(command: Command, name: str) -> None:
         screen.show([], _preset_table(version))
 
 
-def _parameter_table(version: TemplateVersion) -> Table:
+def _parameter_table(version: Version) -> Table:
     from provisioner.documents import parameter_from
 
     parameters = [parameter_from(document) for document in version.parameters]
@@ -167,7 +162,7 @@ def _parameter_table(version: TemplateVersion) -> Table:
     )
 
 
-def _preset_table(version: TemplateVersion) -> Table:
+def _preset_table(version: Version) -> Table:
     from provisioner.documents import preset_from
 
     presets = [(document["id"], preset_from(document)) for document in version.presets]
@@ -180,30 +175,7 @@ def _preset_table(version: TemplateVersion) -> Table:
     )
 
 
-def _with_versions(
-    conn: Connection, organization_id: OrganizationId
-) -> Sequence[tuple[Template, TemplateVersion | None]]:
-    from db import templates
-
-    return [(each, _active(conn, each)) for each in templates.listed(conn, organization_id)]
-
-
-def _one_with_version(
-    conn: Connection, organization_id: OrganizationId, name: str
-) -> tuple[Template, TemplateVersion | None]:
-    from chattool.cli import lookup
-
-    template = lookup.template(conn, organization_id, name)
-    return template, _active(conn, template)
-
-
-def _active(conn: Connection, template: Template) -> TemplateVersion | None:
-    from db import templates
-
-    return None if template.active_version_id is None else templates.version(conn, template.active_version_id)
-
-
-def _cost_text(version: TemplateVersion | None) -> str:
+def _cost_text(version: Version | None) -> str:
     """``10 / 2``: credits of a running and of a stopped workspace."""
     if version is None or version.start_cost is None:
         return "-"

@@ -42,30 +42,24 @@ def revoke(
 
 
 async def _create(command: Command, name: str, days: int, scope: str) -> None:
-    from chattool.cli.session import open_session
+    from chattool.cli.session import open_operations
     from chattool.identity import Scope
-    from db import tokens
 
     if scope not in list(Scope):
         raise WrongUsage(f"no scope {scope!r}; there are: {', '.join(Scope)}")
-    async with open_session(command.options) as session:
-        token, key = await session.store.write(
-            tokens.create,
-            session.user.id,
-            name=name,
-            scope=scope,
-            lifetime=timedelta(days=days) if days else None,
+    async with open_operations(command.options) as operations:
+        token_id, key = await operations.create_token(
+            name, scope=scope, lifetime=timedelta(days=days) if days else None
         )
-    command.screen.show({"id": str(token.id), "key": key}, key)
+    command.screen.show({"id": str(token_id), "key": key}, key)
 
 
 async def _list(command: Command) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_session
-    from db import tokens
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        found = await session.store.read(tokens.of_user, session.user.id)
+    async with open_operations(command.options) as operations:
+        found = await operations.tokens()
     shown = [documents.token(each) for each in found]
     command.screen.show(
         shown,
@@ -84,8 +78,7 @@ async def _list(command: Command) -> None:
 async def _revoke(command: Command, token: str) -> None:
     from uuid import UUID
 
-    from chattool.cli.session import open_session
-    from db import tokens
+    from chattool.cli.session import open_operations
     from db.errors import NotFound
     from db.ids import TokenId
 
@@ -93,9 +86,8 @@ async def _revoke(command: Command, token: str) -> None:
         token_id = TokenId(UUID(token))
     except ValueError:
         raise WrongUsage(f"{token!r} is no id; see: chattool tokens list") from None
-    async with open_session(command.options) as session:
-        found = await session.store.read(tokens.of_user, session.user.id)
-        if token_id not in {each.id for each in found}:
-            raise NotFound(f"{session.user.username} has no token {token}")
-        await session.store.write(tokens.revoke, token_id)
+    async with open_operations(command.options) as operations:
+        if token_id not in {each.id for each in await operations.tokens()}:
+            raise NotFound(f"no valid token {token}; see: chattool tokens list")
+        await operations.revoke_token(token_id)
     command.screen.show({"id": token, "revoked": True}, f"Token {token} has ended.")

@@ -128,7 +128,7 @@ async def _call(
     command: Command, name: str, pairs: list[str], arguments_json: str | None, call_id: str | None
 ) -> int:
     from chattool.cli import tool_arguments
-    from chattool.cli.session import open_working_engine
+    from chattool.cli.session import open_working_operations
     from chattool.cli.tool_call import LiveCall
 
     _tool(name)
@@ -139,10 +139,10 @@ async def _call(
         if arguments_json is None
         else tool_arguments.from_json(arguments_json)
     )
-    async with open_working_engine(command.options) as engine:
+    async with open_working_operations(command.options) as operations:
         if arguments_json is None:
-            arguments = await tool_arguments.resolved(engine, arguments)
-        live = LiveCall(engine, command.options.chat, command.screen)
+            arguments = await tool_arguments.resolved(operations, arguments)
+        live = LiveCall(operations, command.options.chat, command.screen)
         try:
             response = await live.call(name, arguments, tool_call_id=call_id)
         except asyncio.CancelledError:

@@ -6,16 +6,13 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from chattool.cli import lookup
 from chattool.cli.command import WrongUsage
 from db.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from chattool.engine import Engine
-    from db.ids import OrganizationId
-    from db.transactions import Connection
+    from chattool.cli.operations import Operations, Template
 
 _PARAMETER = "parameters."
 
@@ -62,36 +59,27 @@ def from_pairs(pairs: Sequence[str]) -> Mapping[str, object]:
     return arguments
 
 
-async def resolved(engine: Engine, arguments: Mapping[str, object]) -> Mapping[str, object]:
+async def resolved(operations: Operations, given: Mapping[str, object]) -> Mapping[str, object]:
     """The arguments with ``template=NAME`` and ``preset=NAME`` replaced by the ids that the tool takes.
 
     Raises:
         NotFound: no such template, or it has no such preset.
     """
-    return await engine.store.read(_resolved, engine.organization.id, arguments)
-
-
-def _resolved(
-    conn: Connection, organization_id: OrganizationId, given: Mapping[str, object]
-) -> Mapping[str, object]:
     arguments = dict(given)
     template_name = arguments.pop("template", None)
     if template_name is not None:
-        arguments["template_id"] = str(lookup.template(conn, organization_id, str(template_name)).id)
+        arguments["template_id"] = str((await operations.template(str(template_name))).id)
     preset_name = arguments.pop("preset", None)
     if preset_name is not None:
-        template_id = str(arguments.get("template_id", ""))
-        arguments["preset_id"] = _preset_id(conn, organization_id, template_id, str(preset_name))
+        template = await operations.template(str(arguments.get("template_id", "")))
+        arguments["preset_id"] = _preset_id(template, str(preset_name))
     return arguments
 
 
-def _preset_id(conn: Connection, organization_id: OrganizationId, template_id: str, name: str) -> str:
-    from db import templates
-
-    template = lookup.template(conn, organization_id, template_id)
-    if template.active_version_id is None:
+def _preset_id(template: Template, name: str) -> str:
+    if template.version is None:
         raise NotFound(f"template {template.name!r} has no version yet")
-    presets = templates.version(conn, template.active_version_id).presets
+    presets = template.version.presets
     ids = {str(preset["name"]).lower(): str(preset["id"]) for preset in presets}
     try:
         return ids[name.lower()]

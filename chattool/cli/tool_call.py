@@ -8,14 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chattool.cli.build_view import BuildView
-from db import builds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from chattool.backend import Chat
+    from chattool.cli.operations import Operations
     from chattool.cli.screen import Screen
-    from chattool.engine import Engine
     from chattool.results import ToolResponse
     from db.ids import BuildId
 
@@ -26,8 +25,8 @@ _LAST_LINES = timedelta(seconds=2)
 class LiveCall:
     """Calls tools of one chat, and shows the builds that they make or join."""
 
-    def __init__(self, engine: Engine, chat: str, screen: Screen, *, indent: int = 2) -> None:
-        self._engine = engine
+    def __init__(self, operations: Operations, chat: str, screen: Screen, *, indent: int = 2) -> None:
+        self._operations = operations
         self._chat = chat
         self._screen = screen
         self._indent = indent
@@ -40,13 +39,15 @@ class LiveCall:
         """The tool's answer."""
         with BuildView(self._screen, indent=self._indent) as view:
             async with self._following(view) as follow:
-                toolset = await self._engine.toolset(self._chat, on_chat_updated=follow)
+                toolset = await self._operations.toolset(self._chat, on_chat_updated=follow)
+                context = toolset.context
+                follow.known = (await context.chats.chat(context.chat_id)).build_id
                 view.busy(name)
                 return await toolset.dispatch(name, arguments, tool_call_id=tool_call_id)
 
     @asynccontextmanager
     async def _following(self, view: BuildView) -> AsyncIterator[_Follow]:
-        follow = _Follow(self, self._engine, view)
+        follow = _Follow(self, self._operations, view)
         try:
             yield follow
         except BaseException:
@@ -59,20 +60,20 @@ class LiveCall:
 class _Follow:
     """Told of each change of the chat; follows the builds that this call makes."""
 
-    def __init__(self, owner: LiveCall, engine: Engine, view: BuildView) -> None:
+    def __init__(self, owner: LiveCall, operations: Operations, view: BuildView) -> None:
         self._owner = owner
-        self._store = engine.store
+        self._operations = operations
         self._view = view
-        self._started = engine.store.clock.now()
         self._task: asyncio.Task[object] | None = None
         self._seen: set[BuildId] = set()
+        self.known: BuildId | None = None
+        """The build that the chat had before the call."""
 
     async def __call__(self, chat: Chat) -> None:
         if chat.build_id is None or chat.build_id in self._seen:
             return
         self._seen.add(chat.build_id)
-        build = await self._store.read(builds.build, chat.build_id)
-        if build.created_at < self._started and not build.job.status.active:
+        if chat.build_id == self.known and not await self._is_active(chat.build_id):
             return  # an old build, that this call only found
         previous, self._owner.build_id = self._task, chat.build_id
         self._task = asyncio.create_task(self._show(previous, chat.build_id))
@@ -80,7 +81,10 @@ class _Follow:
     async def _show(self, previous: asyncio.Task[object] | None, build_id: BuildId) -> None:
         if previous is not None:
             await previous
-        await self._view.follow(self._store, build_id, startup=True)
+        await self._view.follow(self._operations, build_id, startup=True)
+
+    async def _is_active(self, build_id: BuildId) -> bool:
+        return (await self._operations.build_by_id(build_id)).job.status.active
 
     async def finish(self) -> None:
         """Show the last lines of what has ended; leave what goes on."""
@@ -88,8 +92,7 @@ class _Follow:
             return
         build_id = self._owner.build_id
         assert build_id is not None  # noqa: S101 - set with the task
-        build = await self._store.read(builds.build, build_id)
-        if not build.job.status.active:
+        if not await self._is_active(build_id):
             await asyncio.wait({self._task}, timeout=_LAST_LINES.total_seconds())
         self.cancel()
 

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from chattool.backend import CreateBuild
 from chattool.bundled_templates import bundled_templates
+from chattool.cli.store_operations import StoreOperations
+from chattool.cli.store_records import local_directory
 from chattool.cli.tool_call import LiveCall
 from chattool.cli.tour_view import TourView
-from chattool.cli.workspaces import local_directory
 from chattool.starter import ALLOWANCE
 from chattool.waiting import wait_for_build
 from db import builds, ids, templates, workspaces
@@ -46,6 +47,7 @@ class Tour:
 
     def __init__(self, engine: Engine, screen: Screen) -> None:
         self._engine = engine
+        self._operations = StoreOperations(engine.store, engine.organization, engine.user)
         self._screen = screen
         self._view = TourView(screen)
         self._clock = engine.store.clock
@@ -224,7 +226,7 @@ class Tour:
         self, chat: str, tool: str, arguments: Mapping[str, object], *, live: bool = False
     ) -> ToolResponse:
         if live:
-            return await LiveCall(self._engine, chat, self._screen, indent=5).call(tool, arguments)
+            return await LiveCall(self._operations, chat, self._screen, indent=5).call(tool, arguments)
         return await (await self._engine.toolset(chat)).dispatch(tool, arguments)
 
     async def _show_things(self, workspace_id: str) -> None:

@@ -49,11 +49,10 @@ def first(
 
 async def _list(command: Command) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_session
-    from db import users
+    from chattool.cli.session import open_operations
 
-    async with open_session(command.options) as session:
-        found = await session.store.read(users.list_users, session.organization.id)
+    async with open_operations(command.options) as operations:
+        found = await operations.users()
     command.screen.show(
         [documents.user(each) for each in found],
         Table(
@@ -65,9 +64,8 @@ async def _list(command: Command) -> None:
 
 async def _add(command: Command, name: str, roles: list[str]) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_session
-    from db import names, users
-    from db.errors import Conflict, RequestError
+    from chattool.cli.session import open_operations
+    from db import names
     from provisioner.build_requests import ADMINISTRATOR, AUDITOR, TEMPLATE_ADMINISTRATOR
 
     known = (ADMINISTRATOR, TEMPLATE_ADMINISTRATOR, AUDITOR)
@@ -75,13 +73,8 @@ async def _add(command: Command, name: str, roles: list[str]) -> None:
         raise WrongUsage(f"no role {min(unknown)!r}; there are: {', '.join(known)}")
     if not names.is_valid(name):
         raise WrongUsage(f"{name!r} cannot be a user: a name has {names.RULE}")
-    async with open_session(command.options) as session:
-        try:
-            user = await session.store.write(
-                users.create_user, name, [session.organization.id], roles=sorted(set(roles))
-            )
-        except Conflict as error:
-            raise RequestError(409, f"user {name!r} exists already") from error
+    async with open_operations(command.options) as operations:
+        user = await operations.add_user(name, sorted(set(roles)))
     command.screen.show(documents.user(user), f"Added user {user.username}.")
 
 

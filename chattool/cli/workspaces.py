@@ -12,12 +12,7 @@ from chattool.cli.command import FAILED, Command, run
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
-    from pathlib import Path
-
-    from db.records import Agent, Build, Workspace
-    from db.transactions import Connection
 
 app = typer.Typer(help="Look at workspaces, and delete them.", no_args_is_help=True)
 
@@ -60,27 +55,25 @@ def delete(
 
 async def _list(command: Command, *, everyone: bool) -> None:
     from chattool.cli import documents
-    from chattool.cli.session import open_session
-    from quota.charges import charges
+    from chattool.cli.session import open_operations
+    from db.clock import SystemClock
 
-    async with open_session(command.options) as session:
-        found = await session.store.read(with_builds)
-        charged = await session.store.read(charges, session.organization.id)
-        now = session.store.clock.now()
-    found = [(each, build) for each, build in found if everyone or each.owner_id == session.user.id]
+    async with open_operations(command.options) as operations:
+        found = await operations.workspaces(everyone=everyone)
+    now = SystemClock().now()
     command.screen.show(
-        [documents.workspace(each, build, charge=charged.get(each.id, 0)) for each, build in found],
+        [documents.workspace(each) for each in found],
         Table(
             columns=("workspace", "template", "status", "credits", "age"),
             rows=[
                 (
-                    f"{each.owner_name}/{each.name}",
+                    each.full_name,
                     each.template_name,
-                    build.status,
-                    charged.get(each.id, 0),
+                    each.latest.status,
+                    each.credits,
                     age_text(each.created_at, now),
                 )
-                for each, build in found
+                for each in found
             ],
             numbers=frozenset({"credits", "age"}),
             empty="No workspaces yet. Make one with: chattool tool call create_workspace -a template=NAME",
@@ -89,36 +82,32 @@ async def _list(command: Command, *, everyone: bool) -> None:
 
 
 async def _show(command: Command, name: str) -> None:
-    from chattool.cli import documents, lookup
-    from chattool.cli.session import open_session
-    from chattool.settings import ToolSettings
-    from db import agents, builds
-    from quota.charges import charges
+    from chattool.cli import documents
+    from chattool.cli.session import open_operations
+    from db.clock import SystemClock
 
-    async with open_session(command.options) as session:
-        workspace = await session.store.read(lookup.workspace, command.options.user, name)
-        build = await session.store.read(builds.latest, workspace.id)
-        found = await session.store.read(agents.of_build, build.id)
-        directory = await session.store.read(local_directory, build)
-        charge = (await session.store.read(charges, session.organization.id)).get(workspace.id, 0)
-        now = session.store.clock.now()
-    limit = ToolSettings().agent_inactive_timeout
-    contacts: Sequence[tuple[Agent, str]] = [(agent, agent.connection(now, limit)) for agent in found]
-    document = documents.workspace(workspace, build, charge=charge)
-    document["agents"] = [documents.agent(agent, connection) for agent, connection in contacts]
+    async with open_operations(command.options) as operations:
+        details = await operations.workspace_details(name)
+    found, directory = details.workspace, details.directory
+    build = found.latest
+    document = documents.workspace(found)
+    document["agents"] = [documents.agent(agent) for agent in details.agents]
     if directory is not None:
         document["directory"] = str(directory)
     command.screen.show(
         document,
         command.screen.facts(
             [
-                ("workspace", document["name"]),
-                ("id", workspace.id),
-                ("template", workspace.template_name),
+                ("workspace", found.full_name),
+                ("id", found.id),
+                ("template", found.template_name),
                 ("status", f"{build.status} ({build.transition} #{build.build_number} {build.job.status})"),
-                ("credits", charge),
-                ("created", f"{age_text(workspace.created_at, now)} ago"),
-                *(("agent", f"{each.name}: {link}, {each.lifecycle_state}") for each, link in contacts),
+                ("credits", found.credits),
+                ("created", f"{age_text(found.created_at, SystemClock().now())} ago"),
+                *(
+                    ("agent", f"{each.name}: {each.connection}, {each.lifecycle_state}")
+                    for each in details.agents
+                ),
                 *([("directory", directory)] if directory is not None else []),
             ]
         ),
@@ -126,53 +115,26 @@ async def _show(command: Command, name: str) -> None:
 
 
 async def _delete(command: Command, name: str, *, yes: bool, wait: bool) -> int | None:
-    from chattool.backend import CreateBuild
-    from chattool.cli import lookup
     from chattool.cli.builds import watch
-    from chattool.cli.session import open_session, open_working_engine
+    from chattool.cli.session import open_operations, open_working_operations
     from db.errors import RequestError
-    from db.states import Transition
 
-    async with open_session(command.options) as session:
-        workspace = await session.store.read(lookup.workspace, command.options.user, name)
-    shown = f"{workspace.owner_name}/{workspace.name}"
+    async with open_operations(command.options) as operations:
+        workspace = await operations.workspace(name)
+    shown = workspace.full_name
     asks = not yes and not command.screen.json and sys.stdin.isatty()
     if asks and not typer.confirm(f"Delete {shown} with all its files?"):
         command.screen.note("Nothing was deleted.")
         return FAILED
-    async with open_working_engine(command.options) as engine:
-        actor = await engine.backend.as_owner(engine.user.id)
-        request = CreateBuild(workspace_id=workspace.id, transition=Transition.DELETE)
+    async with open_working_operations(command.options) as operations:
         try:
-            build = await engine.backend.create_build(actor, request)
+            build_id = await operations.delete_workspace(workspace.id)
         except RequestError as error:
             if error.status_code != HTTPStatus.CONFLICT:
                 raise
             advice = f"wait, or end it with: chattool builds cancel {shown}"
             raise RequestError(error.status_code, f"{shown} has an active build; {advice}") from error
-        return await watch(command, engine.store, build.id, shown, wait=wait)
-
-
-def with_builds(conn: Connection) -> Sequence[tuple[Workspace, Build]]:
-    """The living workspaces, each with its latest build."""
-    from db import builds, workspaces
-
-    return [(each, builds.build(conn, each.latest_build_id)) for each in workspaces.listed(conn)]
-
-
-def local_directory(conn: Connection, build: Build) -> Path | None:
-    """Where a local workspace's files are, as its build left them."""
-    from db import builds
-    from db.states import ProvisionerType
-    from provisioner.provisioners.local_state import StateInvalid, read_state
-
-    if build.job.provisioner is not ProvisionerType.LOCAL:
-        return None
-    try:
-        state = read_state(builds.state(conn, build.id))
-    except StateInvalid:
-        return None
-    return None if state is None else state.directory
+        return await watch(command, operations, build_id, wait=wait)
 
 
 def age_text(then: datetime, now: datetime) -> str:

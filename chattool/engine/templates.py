@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chattool.errors import TemplateImportFailed
+from chattool.template_folder import name_of, provisioner_of
 from db import builds, templates
-from db.states import JobStatus, ProvisionerType
+from db.states import JobStatus
 from provisioner import archive, imports, queue
-from provisioner.errors import TemplateInvalid
-from provisioner.template_toml import FILE_NAME, read_template
 from provisioner.terminal import recorded_error
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from db.ids import JobId, OrganizationId, UserId
     from db.records import Job, Template
+    from db.states import ProvisionerType
     from db.transactions import Store
 
 _POLL = timedelta(seconds=5)
@@ -47,7 +47,7 @@ async def push_template(
         imports.push,
         organization_id=organization_id,
         initiator_id=initiator_id,
-        name=name or _name_of(folder),
+        name=name or name_of(folder),
         archive=await asyncio.to_thread(archive.packed, folder),
         provisioner=kind,
         variables=variables,
@@ -63,31 +63,6 @@ async def push_template(
             failure_reason=job.failure_reason or "",
         ) from recorded_error(job.failure_reason, job.failure_detail)
     return template
-
-
-def provisioner_of(folder: Path) -> ProvisionerType:
-    """Which provisioner a folder is for, told by its files.
-
-    Raises:
-        TemplateInvalid: it has no template's file.
-    """
-    if not folder.is_dir():
-        message = f"{folder} is not a folder"
-        raise TemplateInvalid(message)
-    if any(folder.glob("*.tf")) or any(folder.glob("*.tf.json")):
-        return ProvisionerType.TERRAFORM
-    if (folder / FILE_NAME).is_file():
-        return ProvisionerType.LOCAL
-    if any(folder.glob("0.*.json")):
-        return ProvisionerType.ECHO
-    message = f"{folder / FILE_NAME} not found: a template is a folder with that file"
-    raise TemplateInvalid(message)
-
-
-def _name_of(folder: Path) -> str:
-    if (folder / FILE_NAME).is_file():
-        return read_template(folder).name
-    return folder.resolve().name
 
 
 async def _ended(store: Store, job_id: JobId) -> Job:

@@ -45,5 +45,5 @@ async def host(tmp_path: Path, only_loopback: None) -> AsyncIterator[EngineHost]
     url = f"sqlite:///{tmp_path / 'chattool.sqlite3'}"
     async with open_engine(url, user="ana", provisioners=[echo]) as engine:
         await engine.set_allowance("Everyone", 40)
-        yield EngineHost(engine, echo, tmp_path)
+        yield EngineHost(engine, echo, tmp_path, engine)
         echo.gate.set()

@@ -25,7 +25,7 @@ async def host(tmp_path: Path) -> AsyncIterator[EngineHost]:
     url = f"sqlite:///{tmp_path / 'chattool.sqlite3'}"
     async with open_engine(url, user="ana", provisioners=[echo], tool_settings=settings) as engine:
         await engine.set_allowance("Everyone", 40)
-        yield EngineHost(engine, echo, tmp_path)
+        yield EngineHost(engine, echo, tmp_path, engine)
         echo.gate.set()
 
 

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import pytest
 
-from chattool.engine.templates import provisioner_of
 from chattool.errors import WorkspaceBuildError
+from chattool.template_folder import provisioner_of
 from chattool.waiting import wait_for_build
 from db import builds, templates
 from db.clock import SystemClock

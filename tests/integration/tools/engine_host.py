@@ -11,12 +11,13 @@ from typing_extensions import override
 
 from chattool.backend import Agent, Build, Chat, CreateBuild
 from chattool.engine import Engine
+from chattool.http_backend import Remote
 from chattool.results import ToolResponse
 from chattool.toolset import Toolset
 from chattool.waiting import wait_for_build
-from db import agents, builds
+from db import agents, builds, templates
 from db.clock import SystemClock
-from db.ids import BuildId
+from db.ids import BuildId, TemplateId
 from db.records import Template
 from db.states import AgentLifecycle, Transition
 from provisioner.protocol import ApplyResult, Checkpoint, LogSink, Request, unsaved
@@ -52,11 +53,13 @@ class HeldEcho(EchoProvisioner):
 
 @dataclass
 class EngineHost:
-    """What calls tools on an engine, and hears of its chats."""
+    """What calls tools of an engine, and hears of its chats."""
 
     engine: Engine
     echo: HeldEcho
     folder: Path
+    tools: Engine | Remote
+    """Where tools come from: the engine itself, or a server on it, over HTTP."""
     heard: list[Chat] = field(default_factory=list)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -69,7 +72,8 @@ class EngineHost:
         script |= {phase.replace("_", "."): step for phase, step in steps.items()}
         for phase, step in script.items():
             (folder / f"0.{phase}.json").write_text(json.dumps({"complete": step}), encoding="utf-8")
-        return await self.engine.push_template(folder)
+        pushed = await self.tools.push_template(folder)
+        return await self.engine.store.read(templates.template, TemplateId(pushed.id))
 
     async def call(
         self,
@@ -86,7 +90,7 @@ class EngineHost:
 
     async def listening_toolset(self, chat: str = "default") -> Toolset:
         """The tools of a chat whose changes this host hears of."""
-        return await self.engine.toolset(chat, on_chat_updated=self._hear)
+        return await self.tools.toolset(chat, on_chat_updated=self._hear)
 
     async def create(self, template: Template, *, chat: str = "default", **given: object) -> dict[str, Any]:
         arguments = {"template_id": str(template.id), **given}
@@ -99,14 +103,14 @@ class EngineHost:
         return fields(await self.call("stop_workspace", given))
 
     async def chat(self, key: str = "default") -> Chat:
-        toolset = await self.engine.toolset(key)
-        return await self.engine.chats.chat(toolset.context.chat_id)
+        toolset = await self.tools.toolset(key)
+        return await self.tools.chats.chat(toolset.context.chat_id)
 
     async def build(self) -> Build:
         """The build that the default chat is bound to."""
         build_id = (await self.chat()).build_id
         assert build_id is not None
-        return await self.engine.backend.build(build_id)
+        return await self.tools.backend.build(build_id)
 
     async def parameters(self) -> dict[str, str]:
         """The values that the build of the default chat was made with."""
@@ -117,13 +121,13 @@ class EngineHost:
         """Another build of the default chat's workspace, made behind the tools' back."""
         workspace_id = (await self.chat()).workspace_id
         assert workspace_id is not None
-        owner = await self.engine.backend.as_owner(self.engine.user.id)
+        owner = await self.tools.backend.as_owner(self.engine.user.id)
         request = CreateBuild(workspace_id=workspace_id, transition=transition)
-        return await self.engine.backend.create_build(owner, request)
+        return await self.tools.backend.create_build(owner, request)
 
     async def agent(self, name: str = "main") -> Agent:
         """The agent of that name of the default chat's build."""
-        found = await self.engine.backend.agents((await self.build()).id)
+        found = await self.tools.backend.agents((await self.build()).id)
         return next(agent for agent in found if agent.name == name)
 
     async def report(self, agent: Agent, state: AgentLifecycle) -> None:
@@ -143,7 +147,7 @@ class EngineHost:
 
     async def built(self) -> Build:
         """The build that the default chat is bound to, once it has succeeded."""
-        return await wait_for_build(self.engine.backend, (await self.build()).id)
+        return await wait_for_build(self.tools.backend, (await self.build()).id)
 
 
 def fields(response: ToolResponse) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,16 +14,15 @@ BUSY = "another call for this chat is in progress; try again"
 
 
 @pytest.fixture
-async def elsewhere(host: EngineHost, tmp_path: Path) -> AsyncIterator[Engine]:
-    """A second engine on the same file, as another process would have."""
-    url = f"sqlite:///{tmp_path / 'chattool.sqlite3'}"
-    async with open_engine(url, user="ana", run_daemon=False) as engine:
+async def elsewhere(host: EngineHost, database_url: str) -> AsyncIterator[Engine]:
+    """A second engine on the same database, as another process would have."""
+    async with open_engine(database_url, user="ana", run_daemon=False) as engine:
         yield engine
 
 
 async def test_ten_calls_of_a_chat_make_one_workspace(host: EngineHost, elsewhere: Engine) -> None:
     template = await host.template(start_apply=costing(20))
-    toolsets = [await engine.toolset() for engine in (host.engine, elsewhere) for _ in range(5)]
+    toolsets = [await engine.toolset() for engine in (host.tools, elsewhere) for _ in range(5)]
     arguments = {"template_id": str(template.id)}
 
     async with asyncio.timeout(30):
@@ -53,7 +51,7 @@ async def test_a_lease_held_elsewhere_keeps_a_call_out(host: EngineHost, elsewhe
 
 async def test_a_lease_that_somebody_took_over_is_lost(host: EngineHost, elsewhere: Engine) -> None:
     chat = await host.chat()
-    mine = await host.engine.chats.try_lease(chat.id, timedelta())
+    mine = await host.tools.chats.try_lease(chat.id, timedelta())
     theirs = await elsewhere.chats.try_lease(chat.id, timedelta(seconds=30))
 
     assert mine is not None
@@ -117,8 +115,8 @@ async def test_an_interrupted_call_leaves_its_build_bound_and_its_lease_free(hos
         await call
     chat = await host.chat()
     assert chat.build_id is not None
-    lease = await host.engine.chats.try_lease(chat.id, timedelta(seconds=1))
+    lease = await host.tools.chats.try_lease(chat.id, timedelta(seconds=1))
     assert lease is not None
-    await host.engine.chats.release(chat.id, lease)
+    await host.tools.chats.release(chat.id, lease)
     host.echo.gate.set()
     assert (await host.built()).transition is Transition.START

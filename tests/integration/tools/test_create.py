@@ -99,7 +99,7 @@ async def test_an_agent_is_waited_for_until_it_is_ready(host: EngineHost) -> Non
         if message == "connecting to the agent":
             told.set()
 
-    toolset = await host.engine.toolset()
+    toolset = await host.tools.toolset()
     call = asyncio.create_task(toolset.dispatch("create_workspace", {"template_id": str(template.id)}, hear))
     async with asyncio.timeout(20):
         await told.wait()
@@ -174,6 +174,7 @@ async def test_a_build_that_somebody_cancels_is_reported(host: EngineHost) -> No
     call = asyncio.create_task(host.create(template))
     async with asyncio.timeout(20):
         await host.echo.reached.wait()
+    await host.told(1)
     build = await host.build()
 
     await host.engine.store.write(cancel.cancel, build.job.id)

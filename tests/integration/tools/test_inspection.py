@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from db import agents, users
 from db.states import AgentLifecycle, LogLevel
 from tests.integration.tools.engine_host import EngineHost, costing, fields
@@ -80,6 +82,7 @@ async def test_the_quota_names_what_holds_it(host: EngineHost) -> None:
     }
 
 
+@pytest.mark.parametrize("surface", ["engine"])  # over HTTP a suspended user is not even signed in
 async def test_a_suspended_owner_may_look_at_nothing(host: EngineHost) -> None:
     await host.engine.store.write(users.set_user_status, host.engine.user.id, "suspended")
 

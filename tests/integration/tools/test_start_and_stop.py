@@ -126,6 +126,7 @@ async def test_a_new_chat_is_sent_to_create(host: EngineHost, tool: str) -> None
     assert response.content == "chat has no workspace; use create_workspace first"
 
 
+@pytest.mark.parametrize("surface", ["engine"])  # over HTTP a suspended user is not even signed in
 async def test_a_suspended_owner_may_start_nothing_but_still_hears_what_runs(host: EngineHost) -> None:
     template = await host.template(start_apply=costing(5, "main"))
     await host.create(template, wait_seconds=0)

@@ -6,6 +6,7 @@ import pytest
 
 from db import builds, templates
 from db.errors import RequestError
+from db.ids import TemplateId
 from db.records import Template
 from provisioner.provisioners.echo_script import REASONS
 from tests.integration.tools.engine_host import EngineHost
@@ -20,7 +21,8 @@ async def refusing(host: EngineHost, *phases: str, reason: str = "USER_NOT_PROVI
     step = {"terminal": {"reason": reason, "detail": DETAIL}}
     for phase in phases:
         (folder / f"0.{phase}.json").write_text(json.dumps(step), encoding="utf-8")
-    return await host.engine.push_template(folder)
+    pushed = await host.tools.push_template(folder)
+    return await host.engine.store.read(templates.template, TemplateId(pushed.id))
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from chattool.engine import Engine, open_engine
+from chattool.http_backend import Remote
 from chattool.results import ToolResponse
 from chattool.settings import ToolSettings
 from db.tables import workspace_agent_calls
@@ -19,9 +20,7 @@ from db.transactions import Connection
 from provisioner.provisioners.processes import find_processes, kill_processes
 from provisioner.settings import ProvisionerSettings
 from tests.integration.test_agent_calls import Signal, gone
-from tests.stores import database_url, sqlite_template
-
-__all__ = ["database_url", "sqlite_template"]
+from tests.integration.tools.surfaces import Surface, tools_on
 
 TEMPLATE = 'name = "plain"\n'
 GUARD_SECONDS = 40
@@ -32,14 +31,15 @@ RESTART = "call stop_workspace, then start_workspace"
 class Desk:
     """A chat with a running workspace."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, tools: Engine | Remote) -> None:
         self.engine = engine
+        self.tools = tools
         self.workspace_id = ""
         self.directory = Path()
 
     async def dispatch(self, tool: str, **arguments: object) -> ToolResponse:
         async with asyncio.timeout(GUARD_SECONDS):
-            return await (await self.engine.toolset()).dispatch(tool, arguments)
+            return await (await self.tools.toolset()).dispatch(tool, arguments)
 
     async def call(self, tool: str, **arguments: object) -> dict[str, Any]:
         """The fields of an answer that is no text error."""
@@ -59,18 +59,21 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(database_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(database_url: str, tmp_path: Path, surface: Surface) -> AsyncIterator[Desk]:
     folder = tmp_path / "template"
     folder.mkdir()
     (folder / "template.toml").write_text(TEMPLATE)
     settings = ProvisionerSettings(exit_timeout=timedelta(seconds=2))
-    async with open_engine(
-        database_url,
-        workspaces=tmp_path / "workspaces",
-        provisioner_settings=settings,
-        tool_settings=ToolSettings(agent_inactive_timeout=timedelta(seconds=15)),
-    ) as engine:
-        desk = Desk(engine)
+    async with (
+        open_engine(
+            database_url,
+            workspaces=tmp_path / "workspaces",
+            provisioner_settings=settings,
+            tool_settings=ToolSettings(agent_inactive_timeout=timedelta(seconds=15)),
+        ) as engine,
+        tools_on(engine, surface) as tools,
+    ):
+        desk = Desk(engine, tools)
         template = await engine.push_template(folder)
         created = await desk.call("create_workspace", template_id=str(template.id))
         desk.workspace_id = str(created["workspace_id"])

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,8 @@ class CommandLine:
 
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    options: Sequence[str] = ()
+    """Global options of every command."""
     python: Path = Path(sys.executable)
 
     def __call__(self, *words: object, **environment: str) -> Ended:
@@ -65,7 +67,7 @@ class CommandLine:
         """The command, run inside this process: no program has to load, and the answer is the same."""
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            code = run_command_line(["--home", str(self.home), *map(str, words)])
+            code = run_command_line(["--home", str(self.home), *self.options, *map(str, words)])
         return Ended(code=code, out=out.getvalue(), err=err.getvalue())
 
     @contextmanager
@@ -75,7 +77,7 @@ class CommandLine:
         """The command, running; it is ended with the context."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHATTOOL_")}
         process = subprocess.Popen(
-            [self.python, "-P", "-m", "chattool", *map(str, words)],
+            [self.python, "-P", "-m", "chattool", *self.options, *map(str, words)],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -19,15 +19,22 @@ def new(tmp_path: Path) -> Iterator[CommandLine]:
         command_line.clean_up()
 
 
+def stocked(command_line: CommandLine) -> CommandLine:
+    """The command line, after it has pushed the example templates and set an allowance."""
+    for folder in bundled_templates():
+        pushed = command_line.inside("templates", "push", folder)
+        assert pushed.code == 0, pushed
+    allowed = command_line.inside("groups", "set-allowance", "Everyone", 200)
+    assert allowed.code == 0, allowed
+    return command_line
+
+
 @pytest.fixture(scope="module")
 def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """The command line on a state directory with templates and 200 credits, shared by a module."""
     command_line = CommandLine(tmp_path_factory.mktemp("shared") / "home")
     try:
-        for folder in bundled_templates():
-            assert command_line.inside("templates", "push", folder).code == 0
-        assert command_line.inside("groups", "set-allowance", "Everyone", 200).code == 0
-        yield command_line
+        yield stocked(command_line)
     finally:
         command_line.clean_up()
 

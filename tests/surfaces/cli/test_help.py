@@ -36,6 +36,8 @@ COMMANDS = [
     "keys create",
     "keys list",
     "keys revoke",
+    "login",
+    "logout",
     "engine status",
     "engine stop",
     "engine run",

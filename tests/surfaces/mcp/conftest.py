@@ -15,7 +15,7 @@ async def host(tmp_path: Path) -> AsyncIterator[EngineHost]:
     echo = HeldEcho()
     async with open_engine(f"sqlite:///{tmp_path / 'chattool.sqlite3'}", provisioners=[echo]) as engine:
         await engine.set_allowance("Everyone", 40)
-        yield EngineHost(engine, echo, tmp_path)
+        yield EngineHost(engine, echo, tmp_path, engine)
         echo.gate.set()
 
 

@@ -63,6 +63,15 @@ async def test_a_key_has_to_be_storable(fleet: Fleet) -> None:
         assert (status, body["validations"][0]["field"]) == (400, "key")
 
 
+async def test_a_chat_is_found_by_its_key_by_its_owner_only(fleet: Fleet) -> None:
+    _, made = await call(fleet.ben, "POST", body={"key": "thread-7"})
+    await call(fleet.ben, "POST", body={"key": "thread-8"})
+
+    assert await call(fleet.ben, "GET", "?key=thread-7") == (200, [made])
+    assert await call(fleet.ben, "GET", "?key=thread") == (200, [])
+    assert await call(fleet.cleo, "GET", "?key=thread-7") == (200, [])
+
+
 async def new_chat(person: Person) -> str:
     _, chat = await call(person, "POST", body={})
     assert isinstance(chat, dict)

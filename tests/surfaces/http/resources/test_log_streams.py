@@ -72,6 +72,20 @@ async def test_a_log_longer_than_a_page_is_followed_whole(fleet: Fleet, reader: 
         assert await followed.rest() == written
 
 
+@pytest.mark.parametrize("limit", [1, 500, 700, 5000])
+async def test_no_more_lines_are_answered_than_were_asked_for(fleet: Fleet, limit: int) -> None:
+    workspace = await fleet.create(fleet.ben)
+    run = await fleet.scenario.daemon.claim()
+    assert run is not None
+    written = [f"line {number}" for number in range(1200)]
+    await run.log(*written)
+
+    path = f"/workspacebuilds/{workspace['latest_build']['id']}/logs"
+    answer = await fleet.ben.get(path, params={"limit": limit})
+
+    assert [line["output"] for line in answer.json()] == written[:limit]
+
+
 @pytest.mark.parametrize("reader", READERS)
 async def test_following_a_pending_build_ends_when_it_is_cancelled(fleet: Fleet, reader: Reader) -> None:
     workspace = await fleet.create(fleet.ben)
