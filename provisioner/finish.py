@@ -118,11 +118,10 @@ def finish(conn: Connection, fence: Fence, number: int, outcome: Outcome, lines:
     if ended is None:
         queue.repeated_answer(conn, fence, number)
         return False
-    if number == queue.SERVER_CALL or job.build_id is None:
-        # A runner that still works on it has to stop; who waits for an import has no other topic.
+    if number == queue.SERVER_CALL:
+        # A runner that still works on it has to stop.
         conn.notify(queue.cancel_topic(fence.job_id))
-    if lines:
-        conn.notify(joblogs.topic(fence.job_id))
+    conn.notify(joblogs.topic(fence.job_id))  # the end of a log is news of it, with or without last lines
     if job.build_id is not None:
         conn.notify(builds.topic(job.build_id))
     return True

@@ -31,7 +31,7 @@ from chattool.identity import Caller
 from db import agents, builds, ids, workspace_details
 from db.ids import AgentId, JobId, WorkspaceId
 from db.transactions import Connection
-from provisioner import joblogs, queue
+from provisioner import joblogs
 
 router = APIRouter(tags=["Logs"])
 
@@ -209,13 +209,10 @@ async def _array(read: Callable[[int], Awaitable[LogPage]], cursor: Cursor) -> A
 
 
 def _job_log(services: Services, job_id: JobId, cursor: Cursor, allowed: _Allowed) -> LogFollower:
-    # The end of a job is told to its runner's topic, in whatever way it ends.
-    topics = (joblogs.topic(job_id), queue.cancel_topic(job_id))
-
     async def read(after: int) -> LogPage:
         return await services.store.read(_job_page, job_id, after)
 
-    return LogFollower(services, topics, read, after=cursor.after, allowed=allowed)
+    return LogFollower(services, [joblogs.topic(job_id)], read, after=cursor.after, allowed=allowed)
 
 
 def _agent_log(services: Services, agent_id: AgentId, cursor: Cursor, allowed: _Allowed) -> LogFollower:

@@ -10,7 +10,7 @@ from chattool.errors import TemplateImportFailed
 from chattool.template_folder import name_of, provisioner_of
 from db import builds, templates
 from db.states import JobStatus
-from provisioner import archive, imports, queue
+from provisioner import archive, imports, joblogs
 from provisioner.terminal import recorded_error
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def push_template(
 
 
 async def _ended(store: Store, job_id: JobId) -> Job:
-    with store.wakeups.subscribe(queue.cancel_topic(job_id)) as changes:
+    with store.wakeups.subscribe(joblogs.topic(job_id)) as changes:
         while True:
             job = await store.read(builds.job, job_id)
             if not job.status.active:
