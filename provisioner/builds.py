@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import LargeBinary, and_, bindparam, case, func, insert, literal, or_, select, update
@@ -219,22 +220,23 @@ def refusal(conflict: Conflict) -> Exception:
     return conflict
 
 
-def is_repeat(conflict: Conflict) -> bool:
-    """Whether another request with the same idempotency key was faster: ask again, and it is found."""
-    return conflict.constraint == "uq_workspace_builds_idempotency_key"
-
-
 async def made(make: Callable[[], Awaitable[T]]) -> T:
-    """What ``make`` made. A request that lost a race for its idempotency key finds the winner's build.
+    """What ``make`` made. A request that lost a race against itself, sent twice, finds the winner's build.
 
     Raises:
-        RequestError: what ``create_build`` refuses, the race for a build number included.
+        RequestError: what ``create_build`` refuses, a race lost to another request included.
     """
     try:
         return await make()
+    except Conflict:
+        pass
+    except RequestError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
+    # Whoever won is visible now, and may have had the same idempotency key.
+    try:
+        return await make()
     except Conflict as conflict:
-        if is_repeat(conflict):
-            return await make()
         raise refusal(conflict) from conflict
 
 

@@ -49,6 +49,7 @@ class LogBuffer:
         self._send = send
         self._lines: list[Line] = []
         self._room = JOB_LIMIT_BYTES
+        self._sending = asyncio.Lock()
         self._some = asyncio.Event()
         self._many = asyncio.Event()
         self._secrets: tuple[str, ...] = ()
@@ -87,15 +88,20 @@ class LogBuffer:
 
     async def flush(self) -> None:
         """Send what is buffered now."""
+        async with self._sending:
+            await self._send_all()
+
+    async def _send_all(self) -> None:
         lines = self.drain()
         for start in range(0, len(lines), BATCH_LINES):
             await self._send(lines[start : start + BATCH_LINES])
 
     async def rest(self) -> list[Line]:
         """The last lines, for the call that ends the job; what that could not take is sent before."""
-        if len(self._lines) > BATCH_LINES:
-            await self.flush()
-        return self.drain()
+        async with self._sending:  # the batches that are on their way have to come before the end
+            if len(self._lines) > BATCH_LINES:
+                await self._send_all()
+            return self.drain()
 
     def _add(self, source: LogSource, level: LogLevel, stage: str, output: str) -> None:
         if self._room < 0:

@@ -186,7 +186,7 @@ class Scenario:
         return await self.store.read(build_reads.state, build_id)
 
     async def logs(self, job_id: JobId) -> list[JobLog]:
-        return await self.store.read(build_reads.logs, job_id)
+        return await self.store.read(build_reads.logs, job_id, limit=100_000)
 
     async def workspace(self, workspace_id: WorkspaceId) -> Workspace:
         return await self.store.read(workspaces.workspace, workspace_id)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from db.errors import Conflict, RequestError
+from db.errors import RequestError
 from db.ids import BuildId, PresetId
 from db.records import Build
 from db.states import BuildStatus
@@ -143,12 +143,7 @@ async def test_the_same_key_at_the_same_moment_makes_one_build(
     request = BuildRequest(workspace_id=workspace_id, transition="start", idempotency_key="call-1")
 
     async def ask(store: Store) -> BuildId:
-        try:
-            return await store.write(builds.create_build, initiator(scenario.user), request)
-        except Conflict as conflict:
-            if not builds.is_repeat(conflict) and not isinstance(builds.refusal(conflict), RequestError):
-                raise
-            return await store.write(builds.create_build, initiator(scenario.user), request)
+        return await builds.made(lambda: store.write(builds.create_build, initiator(scenario.user), request))
 
     answers = await asyncio.gather(*(ask(store) for store in [scenario.store, other_store] * 4))
 

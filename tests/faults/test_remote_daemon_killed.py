@@ -13,6 +13,7 @@ from db.clock import SystemClock
 from db.engine import open_store
 from db.records import Build
 from db.states import BuildStatus, JobStatus
+from provisioner.log_buffer import MAX_LINES
 from provisioner.settings import ProvisionerSettings
 from tests.echo_templates import AGENT, COMPLETE, Step
 from tests.faults.conftest import Child, Start
@@ -24,6 +25,8 @@ from tests.scenario import Scenario
 
 __all__ = ["fleet"]
 
+#: Lines enough to be sent before the end, however quick the build is.
+CHATTY: Step = {"log": {"level": "info", "output": "a line"}, "repeat": MAX_LINES + 1}
 APPLYING: list[Step] = [
     {"log": {"level": "info", "output": "at it"}},
     {"complete": {"state": "what exists", "resources": [AGENT]}},
@@ -49,7 +52,7 @@ async def applies(scenario: Scenario, build: Build) -> int:
 @pytest.mark.requirement("P1")
 @pytest.mark.requirement("P4")
 @pytest.mark.requirement("P9")
-@pytest.mark.parametrize("place", ["work", "commit_quota"])
+@pytest.mark.parametrize("place", ["archive", "commit_quota"])
 async def test_a_build_whose_remote_daemon_was_killed_before_the_commit_is_built_by_the_next(
     fleet: Fleet, database_url: str, start: Start, place: str
 ) -> None:
@@ -161,7 +164,7 @@ async def test_a_server_that_was_killed_and_came_back_has_lost_no_build_and_runs
             stack=stack,
             echo=MarkedEcho(SystemClock()),
         )
-        build = await remote.playing(10, apply=APPLYING)
+        build = await remote.playing(10, plan=[CHATTY, {"complete": {"cost": 10}}], apply=APPLYING)
         server = await own.started(place)
         await remote.daemon()
         await server.said("reached")

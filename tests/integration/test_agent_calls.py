@@ -149,7 +149,8 @@ async def test_a_command_that_ignores_the_signal_is_killed_with_all_that_it_star
     begun = await run(agents, deaf, wait_ms=300)
     stopped = await agents.call("stop_process", process_id=begun["process_id"])
 
-    pids = [int(each) for each in stopped["output"].split()]
+    # The shell may still say that its child was killed.
+    pids = [int(each) for each in stopped["output"].split() if each.isdigit()]
     assert len(pids) == 2
     assert (stopped["running"], stopped["signal"]) == (False, "SIGKILL")
     assert await gone(*pids)

@@ -153,14 +153,13 @@ def test_an_agents_host_without_a_token_is_told_at_once(server: Served) -> None:
 
 
 def test_a_server_that_is_away_is_one_line_and_the_token_in_none(server: Served) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # taken and not listened on, so that nobody else answers there
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-
-    away = CommandLine(server.folder / "away", {"CHATTOOL_TOKEN": server.token}, ("--url", url))
-
-    ended = away("workspaces", "list")
-    with away.started("--debug", "workspaces", "list") as debugged:
-        out, err = debugged.communicate(timeout=TIME_LIMIT_SECONDS)
+        away = CommandLine(server.folder / "away", {"CHATTOOL_TOKEN": server.token}, ("--url", url))
+        ended = away("workspaces", "list")
+        with away.started("--debug", "workspaces", "list") as debugged:
+            out, err = debugged.communicate(timeout=TIME_LIMIT_SECONDS)
 
     assert (ended.code, debugged.returncode) == (1, 1)
     assert ended.one_line.startswith(f"error: no answer from {url}: ")
