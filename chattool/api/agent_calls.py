@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from chattool.api import errors
 from chattool.api.caller import CallerOf
 from chattool.api.services import ServicesOf
 from chattool.api.waiting import until
@@ -53,7 +54,7 @@ async def caller_as_actor(caller: CallerOf, services: ServicesOf, agent: UUID) -
     return await services.store.read(_actor, caller, AgentId(agent))
 
 
-@router.post("/workspaceagents/{agent}/calls")
+@router.post("/workspaceagents/{agent}/calls", responses=errors.responses(409, 413, 422, 504))
 async def call_agent(
     actor: Annotated[Actor, Depends(caller_as_actor)],
     services: ServicesOf,

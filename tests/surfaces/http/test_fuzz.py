@@ -81,7 +81,7 @@ def fuzzed(api: ApiHost, key: str, values: Mapping[str, str]) -> list[str]:
             )
             if case.query:
                 case.query.pop("follow", None)  # as above
-            if isinstance(case.body, dict) and operation.path.endswith("/calls"):
+            if isinstance(case.body, dict) and case.operation.path.endswith("/calls"):
                 case.body["timeout_ms"] = 0  # it would be waited for the agent as long as that says
             case.call_and_validate(
                 base_url=api.root, headers={"Coder-Session-Token": key}, checks=_CHECKS, timeout=30
