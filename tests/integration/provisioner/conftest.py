@@ -13,8 +13,8 @@ from db.ids import JobId, WorkspaceId
 from db.records import Build, Job
 from db.states import Transition
 from db.transactions import Store
+from provisioner import joblogs
 from provisioner.daemon import Daemon
-from provisioner.queue import cancel_topic
 from provisioner.settings import ProvisionerSettings
 from provisioner.store_client import StoreDaemonClient
 from tests.echo_templates import Step, costing, echo_archive
@@ -85,7 +85,7 @@ class Engine:
         return found
 
     async def job_ended(self, job_id: JobId) -> Job:
-        with self.scenario.store.wakeups.subscribe(cancel_topic(job_id)) as changes:
+        with self.scenario.store.wakeups.subscribe(joblogs.topic(job_id)) as changes:
             async with asyncio.timeout(GUARD_SECONDS):
                 while (found := await self.scenario.job(job_id)).status.active:
                     await changes.wait(None)

@@ -8,7 +8,7 @@ import pytest
 from db.errors import ChattoolError, NotFound, RequestError, StoreBusy, StoreUnavailable
 from db.secrets import SecretUnreadable
 from db.states import BuildStatus, JobErrorCode, JobStatus
-from provisioner.queue import cancel_topic
+from provisioner import joblogs
 from quota import QuotaLockTimeout
 from tests.daemon_server import GUARD_SECONDS
 from tests.echo_templates import AGENT, COMPLETE, Step, costing
@@ -41,7 +41,7 @@ async def test_a_remote_daemon_imports_a_template(fleet: Fleet) -> None:
     await fleet.daemon()
     version_id, job_id = await fleet.scenario.push("another", archive=costing(7))
 
-    with fleet.scenario.store.wakeups.subscribe(cancel_topic(job_id)) as changes:
+    with fleet.scenario.store.wakeups.subscribe(joblogs.topic(job_id)) as changes:
         async with asyncio.timeout(GUARD_SECONDS):
             while (await fleet.scenario.job(job_id)).status.active:
                 await changes.wait(None)

@@ -19,7 +19,7 @@ from db.clock import SystemClock
 from db.ids import BuildId, JobId, WorkspaceId
 from db.records import Job, Template
 from db.states import JobStatus, Transition
-from provisioner import builds, queue
+from provisioner import builds, joblogs
 from provisioner.build_requests import BuildRequest, Initiator
 from provisioner.provisioners.terraform import TerraformProvisioner
 from provisioner.settings import ProvisionerSettings
@@ -75,7 +75,7 @@ class TerraformEngine:
     async def job(self, job_id: JobId) -> Job:
         """The job, after its end."""
         async with asyncio.timeout(GUARD_SECONDS):
-            with self.engine.store.wakeups.subscribe(queue.cancel_topic(job_id)) as changes:
+            with self.engine.store.wakeups.subscribe(joblogs.topic(job_id)) as changes:
                 while (job := await self.engine.store.read(db_builds.job, job_id)).status.active:
                     await changes.wait(timedelta(seconds=1))
         return job
