@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from chattool.api import agents, daemons, errors
+from chattool.api.listener import bound
 from chattool.engine.agents import StoreAgents
 from db.transactions import Store
 from provisioner.remote_daemons import RemoteDaemons
@@ -49,7 +50,7 @@ async def daemon_server(
     app.include_router(daemons.router, prefix="/api/v2")
     app.include_router(agents.router, prefix="/api/v2")
     errors.install(app)
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = bound("127.0.0.1", port)
     config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=2)
     server = _Server(config, started)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -14,8 +14,10 @@ def bound(host: str, port: int) -> socket.socket:
         OSError: the address is taken, or not of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With its protocol named, asyncio turns Nagle's algorithm off on what is accepted here. Else each answer
+    # of a head and a body would wait some 40 ms for the client's delayed acknowledgement of the head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # A port in its closing time may be used again; one that is listened on may not.
-    listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
