@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 
 from chattool.api import errors
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _UNKNOWN_ROUTE = "unknown"
+#: What nginx counts a request as whose client left before it was answered.
+_CLIENT_LEFT = 499
 #: Answers belong to who asked, and are what they say they are.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -47,6 +50,8 @@ class Observed:
 
         try:
             await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            status = _CLIENT_LEFT
         except Exception:
             log.exception("a request failed", extra=_described(scope))
             if status:

@@ -132,6 +132,41 @@ async def test_bytes_that_are_no_request_end_their_connection_only(
     assert (await owner.get("/users/me")).status_code == 200
 
 
+async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_error_of_ours(
+    api: ApiHost, owner: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = iter(
+        [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+    )
+    sent: list[object] = []
+
+    async def receive() -> dict[str, object]:
+        return next(parts)
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    request = owner.client.build_request("POST", "/files", content=b"half and more")
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "query_string": b"",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 12345),
+    }
+    await api.app(scope, receive, send)  # type: ignore[arg-type]
+
+    async with httpx.AsyncClient() as nobody:
+        metrics = (await nobody.get(f"{api.root}/metrics")).text
+    assert (sent, [record.levelname for record in caplog.records if record.levelno > 20]) == ([], [])
+    assert 'seconds_count{method="POST",route="/files",status="499"} 1.0' in metrics
+
+
 async def test_two_headers_with_tokens_do_not_add_up(api: ApiHost, owner: Person) -> None:
     bob = await api.person("bob")
     client = await api.client(bob.key, headers={"Authorization": f"Bearer {owner.key}"})
