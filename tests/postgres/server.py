@@ -26,8 +26,12 @@ max_connections = 300
 # A commit still reaches the operating system, so it survives `stop("immediate")`.
 _NOT_DURABLE = """
 fsync = off
+max_wal_size = 256MB
 full_page_writes = off
 """
+#: Where files are in memory on Linux, and how much of it a server may come to need.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of our own there
+_NEEDED_BYTES = 2 << 30
 # Ends the server and removes its files when told to, or when the process that started it is gone,
 # even by kill -9: either way `read` returns.
 _GUARD = """
@@ -59,7 +63,7 @@ class PostgresServer:
             PostgresUnavailable: it does not start; the text says why.
 
         """
-        self.directory = Path(tempfile.mkdtemp(prefix="chattool-postgres-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="chattool-postgres-", dir=self._parent()))
         self._account.own(self.directory)
         self._bring_programs_within_reach()
         self._guard = self._account.popen("/bin/sh", "-c", _GUARD, "guard", self._programs, self.directory)
@@ -94,6 +98,12 @@ class PostgresServer:
         self._guard.communicate(b"\n")
         self._guard = None
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _parent(self) -> Path | None:
+        """Memory when there is much of it: a database of a test is made five times as fast there."""
+        if self._durable or not _MEMORY.is_dir() or shutil.disk_usage(_MEMORY).free < _NEEDED_BYTES:
+            return None
+        return _MEMORY
 
     def _bring_programs_within_reach(self) -> None:
         """Copy the installation when it lies below a folder that is closed to the account."""
