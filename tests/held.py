@@ -25,11 +25,15 @@ async def held(store: Store, function: Callable[[Connection], object]) -> AsyncI
             leave_thread.wait(20)
 
     task = asyncio.create_task(store.write(hold))
+    entering = asyncio.create_task(entered.wait())
     try:
-        async with asyncio.timeout(5):
-            await entered.wait()
+        async with asyncio.timeout(20):
+            await asyncio.wait([task, entering], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
         yield
     finally:
         leave.set()
         leave_thread.set()
+        entering.cancel()
         await asyncio.gather(task, return_exceptions=True)

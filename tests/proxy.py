@@ -47,6 +47,7 @@ class Proxy:
         self._released = asyncio.Event()
         self._refusing = False
         self._writers: set[asyncio.StreamWriter] = set()
+        self._handling: set[asyncio.Task[None]] = set()
 
     def once(self, path: str, fault: Fault) -> asyncio.Event:
         """The next call of ``path`` meets ``fault``; the event says that it has."""
@@ -82,26 +83,36 @@ class Proxy:
         for writer in list(self._writers):
             writer.transport.abort()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._refusing:
-            writer.transport.abort()
-            return
+    async def end(self) -> None:
+        """End all connections, those just being made too, and return when none is left."""
+        self.refuse()
+        for task in self._handling:
+            task.cancel()
+        await asyncio.gather(*self._handling, return_exceptions=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        task = asyncio.create_task(self._forward(reader, writer))
+        self._handling.add(task)
+        task.add_done_callback(self._handling.discard)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = {writer}
         try:
+            if self._refusing:
+                return
             server_reader, server_writer = await asyncio.open_connection(*self.target)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._writers |= {writer, server_writer}
-        connection = _Connection(self)
-        try:
+            writers.add(server_writer)
+            self._writers.add(server_writer)
+            connection = _Connection(self)
             async with asyncio.TaskGroup() as both:
                 both.create_task(connection.requests(reader, server_writer))
                 both.create_task(connection.answers(server_reader, writer))
         except* (OSError, EOFError):
             pass
         finally:
-            self._writers -= {writer, server_writer}
-            for each in (writer, server_writer):
+            self._writers -= writers
+            for each in writers:
                 each.transport.abort()
 
     def rule(self, path: str) -> _Rule | None:
@@ -170,5 +181,5 @@ async def proxy_to(url: str) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         server.close()
-        proxy.refuse()
+        await proxy.end()
         await server.wait_closed()

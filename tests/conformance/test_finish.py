@@ -185,7 +185,7 @@ async def test_the_end_wakes_those_who_watch_the_build(scenario: Scenario) -> No
 
     with scenario.store.wakeups.subscribe(f"build:{build.id}") as watch:
         await run.finish()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await watch.wait(None)
 
 

@@ -75,7 +75,7 @@ async def test_owners_do_not_wait_for_each_other(scenario: Scenario, other_store
     run = await scenario.claimed(his.job.id)
     mine = await scenario.create()
 
-    async with held(other_store, partial(_lock, mine.workspace_id)), asyncio.timeout(5):
+    async with held(other_store, partial(_lock, mine.workspace_id)), asyncio.timeout(20):
         commit = await run.commit_quota(10)
 
     assert commit.ok
@@ -110,7 +110,7 @@ async def test_a_heartbeat_does_not_wait_for_the_quota(scenario: Scenario, other
     build = await scenario.create()
     run = await scenario.claimed(build.job.id)
 
-    async with held(other_store, partial(_lock, build.workspace_id)), asyncio.timeout(5):
+    async with held(other_store, partial(_lock, build.workspace_id)), asyncio.timeout(20):
         waiting = asyncio.create_task(run.commit_quota(10))
         assert not (await run.heartbeat()).canceled
         assert not waiting.done()

@@ -65,7 +65,7 @@ async def test_new_lines_wake_those_who_follow(scenario: Scenario) -> None:
     for topic in topics:
         with scenario.store.wakeups.subscribe(topic) as follower:
             await run.log("new")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 assert await follower.wait(None)
 
 

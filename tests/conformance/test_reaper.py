@@ -68,7 +68,7 @@ async def test_a_job_that_is_queued_again_wakes_a_daemon(scenario: Scenario, clo
 
     with scenario.store.wakeups.subscribe("jobs") as jobs:
         await scenario.reap()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await jobs.wait(None)
 
 

@@ -43,7 +43,7 @@ async def test_a_function_that_fails_leaves_nothing(store: Store) -> None:
 
 
 async def test_of_functions_committed_together_the_failing_one_takes_none_with_it(store: Store) -> None:
-    async with held(store, names) if store.dialect == "sqlite" else asyncio.timeout(5):
+    async with held(store, names) if store.dialect == "sqlite" else asyncio.timeout(20):
         # On SQLite these wait together while the one above is busy, and share one commit.
         writes = [
             asyncio.create_task(store.write(create_and_fail if number == 5 else create, f"u{number}"))
@@ -151,13 +151,13 @@ async def test_a_caller_cancelled_inside_a_statement_does_not_poison_the_pool(st
     for _ in range(15):
         sleeping.clear()
         task = asyncio.create_task(store.write(slow))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await sleeping.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asyncio.gather(*(store.write(create, f"u{number}") for number in range(20)))
     assert "never" not in await store.read(names)
 

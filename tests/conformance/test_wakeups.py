@@ -32,14 +32,14 @@ def say(conn: Connection, topic: str, payload: str = "") -> None:
 async def test_a_commit_wakes_those_who_wait_in_the_same_process(store: Store) -> None:
     with store.wakeups.subscribe("topic") as subscription:
         await store.write(say, "topic")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await subscription.wait(None)
 
 
 async def test_a_commit_wakes_those_who_wait_in_another_process(store: Store, other_store: Store) -> None:
     with other_store.wakeups.subscribe("topic") as subscription:
         await store.write(_touch)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await subscription.wait(None)
 
 
@@ -68,7 +68,7 @@ async def test_a_hint_that_came_before_the_wait_is_not_lost(store: Store) -> Non
         await store.write(say, "topic")
         await store.write(say, "topic")
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await subscription.wait(None)
 
 
@@ -242,5 +242,5 @@ async def test_a_closed_store_can_be_opened_again(database_url: str, clock: Fake
         async with open_store(database_url, clock=clock, migrate=False) as store:
             with store.wakeups.subscribe(queue.JOBS) as subscription:
                 await store.write(say, queue.JOBS)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     assert await subscription.wait(None)

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from provisioner.log_buffer import JOB_LIMIT_BYTES
 from provisioner.queue import JOBS
 from tests.daemon_server import GUARD_SECONDS
 from tests.echo_templates import AGENT, COMPLETE, Step
-from tests.integration.remote.conftest import Fleet, fleet, provisioner_settings
+from tests.integration.remote.conftest import QUICK, Fleet, fleet, provisioner_settings
 from tests.proxy import Fault, Proxy, proxy_to
 
 __all__ = ["fleet", "provisioner_settings"]
@@ -27,6 +28,7 @@ APPLYING: list[Step] = [
     {"delay_ms": 700},
     {"complete": {"state": "what exists", "resources": [AGENT]}},
 ]
+SLOWLY: list[Step] = [APPLYING[0], {"delay_ms": 1500}, APPLYING[-1]]
 NEVER: list[Step] = [{"delay_ms": 3_600_000}, COMPLETE]
 
 
@@ -87,10 +89,12 @@ async def test_every_lost_answer_in_one_build_still_makes_one_build(fleet: Fleet
 
 @pytest.mark.requirement("P1")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+# The apply is longer than two heartbeats, so that one comes to be cut, and much shorter than the lease.
+@pytest.mark.parametrize("provisioner_settings", [replace(QUICK, job_lease=timedelta(seconds=20))], ids=["long lease"])
 async def test_a_network_that_is_away_for_less_than_the_lease_costs_nothing(
     fleet: Fleet, proxy: Proxy
 ) -> None:
-    build = await fleet.playing(10, apply=APPLYING)
+    build = await fleet.playing(10, apply=SLOWLY)
     cut = proxy.once("/heartbeat", Fault.CUT_REQUEST)
     await fleet.daemon(url=proxy.url)
     async with asyncio.timeout(GUARD_SECONDS):

@@ -105,7 +105,7 @@ async def test_a_removed_directory_ends_the_idle_time_whatever_runs(
 ) -> None:
     (tmp_path / "engine.lock").unlink()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await idleness.reached(at_each_look=lambda: None)
 
 
@@ -119,7 +119,7 @@ async def test_a_new_engine_waits_until_a_silent_agent_has_reported(
 
     await store.write(agents.record_contact, agent_id)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
 
 
@@ -132,7 +132,7 @@ async def test_a_new_engine_gives_a_silent_agent_up_in_the_end(
 
     clock.advance(LIMIT)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
 
 
@@ -141,7 +141,7 @@ async def test_a_new_engine_does_not_wait_for_an_agent_that_was_heard_lately(
 ) -> None:
     clock.advance(timedelta(seconds=9))
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await silent_agents_heard(store)
 
 
@@ -151,11 +151,11 @@ async def test_a_new_engine_does_not_wait_for_an_agent_that_said_goodbye(
     await store.write(agents.record_lifecycle, agent_id, AgentLifecycle.OFF)
     clock.advance(LONG)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await silent_agents_heard(store)
 
 
 async def _until_it_waits(clock: FakeClock) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not clock.sleepers:  # noqa: ASYNC110 - a fake clock has no event for it
             await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop

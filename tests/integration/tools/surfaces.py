@@ -18,7 +18,7 @@ async def tools_on(engine: Engine, surface: Surface) -> AsyncIterator[Engine | R
     if surface == "engine":
         yield engine
         return
-    async with api_host(engine.store) as server:
+    async with api_host(engine.store, tool_settings=engine.tool_settings) as server:
         _, token = await engine.store.write(
             tokens.create, engine.user.id, name="tools", scope="all", lifetime=None
         )

@@ -20,6 +20,7 @@ from chattool.engine.chats import StoreChats
 from chattool.metrics import Metrics
 from chattool.observed_store import ObservedStore
 from chattool.server_mcp import mcp_of
+from chattool.settings import ToolSettings
 from chattool.setup_code import SetupCode
 from db import organizations, tokens, users
 from db.ids import OrganizationId, TokenId
@@ -30,6 +31,7 @@ from provisioner.settings import ProvisionerSettings
 from provisioner.store_client import StoreClient
 
 SETUP_CODE = "the-code-of-this-test"
+_TOOL_SETTINGS = ToolSettings()
 
 
 @dataclass(kw_only=True)
@@ -114,6 +116,7 @@ async def api_host(
     store: Store,
     *,
     settings: ProvisionerSettings | None = None,
+    tool_settings: ToolSettings = _TOOL_SETTINGS,
     failures: FailureLimit | None = None,
     close_limit: timedelta = timedelta(seconds=5),
     metrics_token: str = "",
@@ -124,7 +127,9 @@ async def api_host(
     observed = ObservedStore(store, metrics)
     organization = await store.write(users.ensure_organization)
     stopping = asyncio.Event()
-    backend = EngineBackend(observed, provisioner_settings, agent_inactive_timeout=timedelta(seconds=30))
+    backend = EngineBackend(
+        observed, provisioner_settings, agent_inactive_timeout=tool_settings.agent_inactive_timeout
+    )
     services = Services(
         store=observed,
         backend=backend,
@@ -133,6 +138,7 @@ async def api_host(
         remote_daemons=RemoteDaemons(StoreClient(observed, provisioner_settings), stopping=stopping),
         stopping=stopping,
         provisioner_settings=provisioner_settings,
+        tool_settings=tool_settings,
         external_url="https://chattool.example",
         setup_code=SetupCode(SETUP_CODE),
         metrics=metrics,

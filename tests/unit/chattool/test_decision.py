@@ -305,7 +305,7 @@ async def test_two_calls_of_a_chat_share_one_build(host: Host) -> None:
     await settle(host.backend.clock)
 
     host.backend.change(host.latest.id, status="succeeded")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         answers = [fields(await call) for call in calls]
 
     assert len(host.backend.requests) == 1

@@ -128,7 +128,7 @@ async def test_two_calls_of_one_id_at_once_make_one_build_and_give_one_answer(ho
     await settle(host.backend.clock)
     host.backend.change(host.latest.id, status="succeeded")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         one, other = [fields(await call) for call in calls]
 
     assert one == other

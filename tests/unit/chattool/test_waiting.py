@@ -119,7 +119,7 @@ async def test_an_active_build_is_waited_for_and_a_wakeup_ends_the_wait(
 
     backend.change(build.id, status="succeeded")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert (await waiting).job.status == "succeeded"
 
 
@@ -225,7 +225,7 @@ async def test_fifty_waiters_share_one_subscription_and_one_read(backend: FakeBa
     assert backend.calls == ["build_changes", "build"]
 
     backend.change(build.id, status="succeeded")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asyncio.gather(*waiting)
 
     assert backend.calls == ["build_changes", "build", "build"]
@@ -238,7 +238,7 @@ async def test_a_waiter_that_comes_later_reads_afresh(backend: FakeBackend, buil
     await settle(backend.clock)
     backend.change(build.id, status="succeeded")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await wait_for_build(backend, build.id)
 
     assert (await first).job.status == "succeeded"
@@ -252,7 +252,7 @@ async def test_one_interrupted_waiter_leaves_the_others_waiting(backend: FakeBac
     await settle(backend.clock)
     backend.change(build.id, status="succeeded")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert (await other).job.status == "succeeded"
 
 
@@ -281,7 +281,7 @@ async def test_progress_hears_of_each_phase_once(backend: FakeBackend, build: Bu
     ):
         await settle(backend.clock)
         backend.change(build.id, **change)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
 
     assert heard == [

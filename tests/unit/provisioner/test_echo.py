@@ -140,7 +140,7 @@ async def test_a_delay_waits_on_the_clock(
 ) -> None:
     source = script(tmp_path, {"0.apply": {"delay_ms": 5000}, "1.apply": {"complete": {}}})
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         applying = asyncio.create_task(echo.apply(source, START, lines, interrupt))
         while not clock.sleepers:
             await clock.sleep(timedelta())
@@ -160,7 +160,7 @@ async def test_an_interrupt_ends_a_wait(
 ) -> None:
     source = script(tmp_path, {"0.apply": step})
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         applying = asyncio.create_task(echo.apply(source, START, lines, interrupt))
         interrupt.set()
         applied = await applying

@@ -265,7 +265,10 @@ async def test_a_watched_workspace_is_told_again_at_each_change(fleet: Fleet) ->
             if not line.startswith("data: "):
                 continue
             build = json.loads(line.removeprefix("data: "))["latest_build"]
-            seen.append((build["build_number"], build["status"]))
+            state = (build["build_number"], build["status"])
+            if state in seen:  # told again for a change elsewhere in it
+                continue
+            seen.append(state)
             if seen[-1] == (1, "running"):
                 await fleet.ben.post(f"/workspaces/{workspace['id']}/builds", {"transition": "stop"})
             elif seen[-1] == (2, "pending"):

@@ -34,7 +34,7 @@ async def test_two_do_not_hold_the_lock_at_once(tmp_path: Path) -> None:
         async with other.locked(asyncio.Event()) as got:
             events.append(f"second {got}")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async with one.locked(asyncio.Event()):
             waiting = asyncio.create_task(second())
             await SystemClock().wait(asyncio.Event(), timedelta(milliseconds=60))
@@ -47,7 +47,7 @@ async def test_two_do_not_hold_the_lock_at_once(tmp_path: Path) -> None:
 async def test_an_interrupt_ends_the_wait_for_the_lock(tmp_path: Path) -> None:
     cache, interrupt = PluginCache(tmp_path, SystemClock(), AGE), asyncio.Event()
 
-    async with asyncio.timeout(5), cache.locked(asyncio.Event()):
+    async with asyncio.timeout(20), cache.locked(asyncio.Event()):
         interrupt.set()
         async with cache.locked(interrupt) as got:
             assert not got

@@ -102,19 +102,19 @@ async def test_every_new_state_is_kept_once(disk: StateOnDisk) -> None:
     keeping = asyncio.create_task(disk.file.keep(kept.put, clock, ended))
 
     async def next_look() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while clock.sleepers == 0:
                 await clock.sleep(timedelta())
         clock.advance(timedelta(seconds=1))
 
     disk.write(EMPTY)
     await next_look()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         first = await kept.get()
     await next_look()
     await next_look()
     ended.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await keeping
 
     assert first == EMPTY
