@@ -227,6 +227,10 @@ class WorkspaceBackend(InspectionBackend, AgentCalls, Protocol):
         """The build with its job."""
         ...
 
+    async def builds_by_id(self, build_ids: Sequence[BuildId]) -> Mapping[BuildId, Build]:
+        """Those of the builds that exist, each as ``build`` answers it; at once where that is possible."""
+        ...
+
     async def build_log_tail(self, build_id: BuildId, *, limit: int) -> Sequence[LogLine]:
         """The last lines of the build's log at info or above, oldest first."""
         ...

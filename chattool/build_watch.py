@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from chattool import build_state
+from chattool.build_poll import BuildsSource, polled
 from chattool.errors import JobUnreadable, UnexpectedJobStatus, WorkspaceBuildUnreadable, is_transient
 from db.errors import ChattoolError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from chattool.backend import Build
     from chattool.settings import ToolSettings
-    from db.clock import Clock
     from db.ids import BuildId
     from db.wakeups import Subscription
 
@@ -25,11 +25,8 @@ _FIRST_BACKOFF = timedelta(milliseconds=200)
 _LONGEST_BACKOFF = timedelta(seconds=5)
 
 
-class BuildSource(Protocol):
+class BuildSource(BuildsSource, Protocol):
     """The part of a backend that following a build needs."""
-
-    @property
-    def clock(self) -> Clock: ...
 
     async def build(self, build_id: BuildId, /) -> Build: ...
 
@@ -40,13 +37,14 @@ class BuildWatch:
     """What is known of a build, kept fresh until it ends or nobody waits for it any more."""
 
     def __init__(self, source: BuildSource, build_id: BuildId, settings: ToolSettings) -> None:
+        self.build_id = build_id
+        self.last_read: Build | None = None
         self._source = source
-        self._build_id = build_id
         self._settings = settings
-        self._build: Build | None = None
         self._failure: Exception | None = None
         self._changes: Subscription | None = None
-        self._last_read = source.clock.monotonic()
+        self._last_answer = source.clock.monotonic()
+        self._pause: timedelta | None = None
         self._backoff = _FIRST_BACKOFF
         self.watchers: set[Watcher] = set()
         self._task = asyncio.create_task(self._follow(), name=f"watch build {build_id}")
@@ -56,49 +54,60 @@ class BuildWatch:
         """The build as last read, ``None`` before the first read; raises when it cannot be read."""
         if self._failure is not None:
             raise self._failure
-        return self._build
+        return self.last_read
 
     def refresh(self) -> None:
         """Read again soon; a newcomer must not wait for a hint that was lost before it came."""
-        if self._changes is not None and self._build is not None:
+        if self._changes is not None and self.last_read is not None:
             self._changes.wake()
+
+    def polled(self, found: Build | None) -> None:
+        """Read again if the build has changed, or is not known any more."""
+        if found is not None:
+            self._last_answer = self._source.clock.monotonic()
+        if found != self.last_read:
+            self.refresh()
 
     def close(self) -> None:
         self._task.cancel()
 
     async def _follow(self) -> None:
         try:
-            with self._source.build_changes(self._build_id) as self._changes:
-                while (pause := await self._read()) is not None:
-                    await self._changes.wait(pause)
+            with (
+                self._source.build_changes(self.build_id) as self._changes,
+                polled(self._source, self, self._settings.build_poll_interval),
+            ):
+                while await self._read():
+                    await self._changes.wait(self._pause)
         except Exception as error:  # noqa: BLE001 - the waiters raise it
             self._failure = error
         finally:
-            _forget(self._source, self._build_id, self)
+            _forget(self._source, self.build_id, self)
             self._announce()
 
-    async def _read(self) -> timedelta | None:
-        """How long to wait for a hint before the next read; ``None`` when there is none to come."""
+    async def _read(self) -> bool:
+        """Whether the build goes on, as far as is known."""
         try:
-            build = await self._source.build(self._build_id)
+            build = await self._source.build(self.build_id)
         except ChattoolError as error:
-            return self._backoff_after(error)
-        self._last_read = self._source.clock.monotonic()
-        self._backoff = _FIRST_BACKOFF
-        changed, self._build = build != self._build, build
+            self._pause = self._backoff_after(error)
+            return True
+        self._last_answer = self._source.clock.monotonic()
+        self._pause, self._backoff = None, _FIRST_BACKOFF
+        changed, self.last_read = build != self.last_read, build
         if _has_ended(build):
-            return None
+            return False
         if changed:
             self._announce()
-        return self._settings.build_poll_interval
+        return True
 
     def _backoff_after(self, error: ChattoolError) -> timedelta:
         transient = is_transient(error)
-        silence = self._source.clock.monotonic() - self._last_read
+        silence = self._source.clock.monotonic() - self._last_answer
         if not transient or silence >= self._settings.read_error_limit:
             what = "get provisioner job" if isinstance(error, JobUnreadable) else "get build"
             raise WorkspaceBuildUnreadable(
-                f"{what}: {error}", build_id=self._build_id, retryable=transient or None
+                f"{what}: {error}", build_id=self.build_id, retryable=transient or None
             ) from error
         pause, self._backoff = self._backoff, min(self._backoff * 2, _LONGEST_BACKOFF)
         return pause

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, bindparam, exists, func, literal, select, union_all
 
+from db.conditions import among
 from db.errors import NotFound
 from db.records import Build, Job, JobLog
 from db.states import BuildReason, JobType, LogLevel, LogSource, ProvisionerType, Transition
 from db.tables import provisioner_job_logs, provisioner_jobs, workspace_builds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from db.ids import BuildId, JobId, WorkspaceId
     from db.statements import Row
     from db.transactions import Connection
@@ -25,6 +28,7 @@ _OF_JOB = workspace_builds.c.job_id == provisioner_jobs.c.id
 #: Builds with their jobs, for further columns and conditions; ``build_from`` reads a row.
 BUILDS = select(*_BUILD_COLUMNS, *_JOB_COLUMNS).join(provisioner_jobs, _OF_JOB)
 _BUILD = BUILDS.where(workspace_builds.c.id == bindparam("build"))
+_AMONG = BUILDS.where(among(workspace_builds.c.id, "builds"))
 _LATEST = (
     BUILDS.where(workspace_builds.c.workspace_id == bindparam("workspace"))
     .order_by(workspace_builds.c.build_number.desc())
@@ -114,6 +118,11 @@ def build(conn: Connection, build_id: BuildId) -> Build:
     if row is None:
         raise NotFound
     return build_from(row)
+
+
+def among_ids(conn: Connection, build_ids: Sequence[BuildId]) -> list[Build]:
+    """Those of the builds that exist, in no order."""
+    return [build_from(row) for row in conn.rows(_AMONG, builds=list(build_ids))]
 
 
 def latest(conn: Connection, workspace_id: WorkspaceId) -> Build:

@@ -99,6 +99,9 @@ class EngineBackend(StoreInspection):
     async def build(self, build_id: BuildId) -> Build:
         return await self.store.read(records.build, build_id, self._settings)
 
+    async def builds_by_id(self, build_ids: Sequence[BuildId]) -> Mapping[BuildId, Build]:
+        return await self.store.read(records.builds_by_id, build_ids, self._settings)
+
     async def build_log_tail(self, build_id: BuildId, *, limit: int) -> Sequence[LogLine]:
         return await self.store.read(_log_tail, build_id, limit)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections import OrderedDict
@@ -91,6 +92,12 @@ class HttpBackend(HttpInspection):
 
     async def build(self, build_id: BuildId) -> Build:
         return self._known(await self._build(build_id))
+
+    async def builds_by_id(self, build_ids: Sequence[BuildId]) -> Mapping[BuildId, Build]:
+        # Coder's API answers one build at a time.
+        reads = (self.build(build_id) for build_id in build_ids)
+        found = await asyncio.gather(*reads, return_exceptions=True)
+        return {each.id: each for each in found if not isinstance(each, BaseException)}
 
     async def build_log_tail(self, build_id: BuildId, *, limit: int) -> Sequence[LogLine]:
         path = f"/workspacebuilds/{build_id}/logs"

@@ -53,6 +53,19 @@ async def built(scenario: Scenario, *lines: str) -> Build:
     return await scenario.build(build.id)
 
 
+async def test_many_builds_are_read_at_once_as_each_is_alone(
+    scenario: Scenario, backend: EngineBackend
+) -> None:
+    done = (await built(scenario)).id
+    first, second = (await scenario.create()).id, (await scenario.create()).id
+
+    found = await backend.builds_by_id([done, second, first, BuildId(uuid4())])
+
+    assert found == {each: await backend.build(each) for each in (done, first, second)}
+    assert (found[first].job.queue_position, found[second].job.queue_position) == (1, 2)
+    assert await backend.builds_by_id([]) == {}
+
+
 async def test_templates_are_listed_once_they_can_be_built(
     scenario: Scenario, backend: EngineBackend, owner: Actor
 ) -> None:

@@ -29,6 +29,7 @@ APPLYING: list[Step] = [
     {"complete": {"state": "what exists", "resources": [AGENT]}},
 ]
 SLOWLY: list[Step] = [APPLYING[0], {"delay_ms": 1500}, APPLYING[-1]]
+LONG_LEASE = replace(QUICK, job_lease=timedelta(seconds=20))
 NEVER: list[Step] = [{"delay_ms": 3_600_000}, COMPLETE]
 
 
@@ -90,7 +91,9 @@ async def test_every_lost_answer_in_one_build_still_makes_one_build(fleet: Fleet
 @pytest.mark.requirement("P1")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 # The apply is longer than two heartbeats, so that one comes to be cut, and much shorter than the lease.
-@pytest.mark.parametrize("provisioner_settings", [replace(QUICK, job_lease=timedelta(seconds=20))], ids=["long lease"])
+@pytest.mark.parametrize(
+    "provisioner_settings", [replace(QUICK, job_lease=timedelta(seconds=20))], ids=["long lease"]
+)
 async def test_a_network_that_is_away_for_less_than_the_lease_costs_nothing(
     fleet: Fleet, proxy: Proxy
 ) -> None:

@@ -148,6 +148,9 @@ def _of_builds(place: Place) -> list[Operation]:
         Operation(name="create a build, and its place in line", run=wait, most=600),
         Operation(name="a build", run=partial(build_reads.build, build_id=place.build_id), most=5),
         Operation(
+            name="builds by id", run=partial(build_reads.among_ids, build_ids=[place.build_id]), most=5
+        ),
+        Operation(
             name="latest build", run=partial(build_reads.latest, workspace_id=place.workspace_id), most=5
         ),
         Operation(

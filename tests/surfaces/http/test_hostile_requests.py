@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
@@ -135,9 +135,8 @@ async def test_bytes_that_are_no_request_end_their_connection_only(
 async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_error_of_ours(
     api: ApiHost, owner: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
-    parts = iter(
-        [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
-    )
+    half = {"type": "http.request", "body": b"half", "more_body": True}
+    parts: Iterator[dict[str, object]] = iter([half, {"type": "http.disconnect"}])
     sent: list[object] = []
 
     async def receive() -> dict[str, object]:
@@ -159,7 +158,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_error_of_
         "server": ("127.0.0.1", 80),
         "client": ("127.0.0.1", 12345),
     }
-    await api.app(scope, receive, send)  # type: ignore[arg-type]
+    await api.app(scope, receive, send)
 
     async with httpx.AsyncClient() as nobody:
         metrics = (await nobody.get(f"{api.root}/metrics")).text

@@ -117,6 +117,10 @@ class FakeBackend(FakeInspection):
         await self._enter("build")
         return _found(self.builds.get(build_id))
 
+    async def builds_by_id(self, build_ids: Sequence[BuildId]) -> Mapping[BuildId, Build]:
+        await self._enter("builds_by_id")
+        return {build_id: self.builds[build_id] for build_id in build_ids if build_id in self.builds}
+
     async def build_log_tail(self, build_id: BuildId, *, limit: int) -> Sequence[LogLine]:
         await self._enter("build_log_tail")
         return self.log[-limit:]

@@ -170,12 +170,58 @@ async def test_thirty_seconds_without_one_good_read_end_the_wait(backend: FakeBa
 async def test_a_good_read_starts_the_thirty_seconds_anew(backend: FakeBackend, build: Build) -> None:
     errors: list[Exception | None] = [StoreBusy("locked")] * 7  # 0.2 + 0.4 + ... = 16.2 s
     backend.failures["build"] = [*errors, None, *errors, None]
+    backend.failures["builds_by_id"] = [StoreBusy("locked")] * 99
 
     waiting = asyncio.create_task(wait_for_build(backend, build.id))
     await pass_time(backend.clock, timedelta(minutes=2))
 
     assert not waiting.done()
     backend.change(build.id, status="succeeded")
+    assert (await waiting).job.status == "succeeded"
+
+
+async def test_a_poll_is_a_good_read(backend: FakeBackend, build: Build) -> None:
+    waiting = asyncio.create_task(wait_for_build(backend, build.id))
+    await pass_time(backend.clock, timedelta(minutes=2))
+    backend.failures["build"] = [StoreBusy("locked")]
+    backend.change(build.id, status="succeeded")
+
+    assert (await in_time(backend.clock, waiting)).job.status == "succeeded"
+
+
+async def test_many_builds_are_polled_with_one_read(host: Host, build: Build) -> None:
+    backend = host.backend
+    workspace = backend.workspaces[build.workspace_id]
+    others = [backend.add_build(workspace, Transition.START, job={"status": "pending"}) for _ in range(9)]
+    waiting = [asyncio.create_task(wait_for_build(backend, each.id)) for each in (build, *others)]
+    await settle(backend.clock)
+    backend.calls.clear()
+
+    await pass_time(backend.clock, 5 * SECOND)
+    assert backend.calls == ["builds_by_id"]
+
+    backend.wakeups.filter = lambda _: ()
+    backend.change(build.id, status="succeeded")
+    await pass_time(backend.clock, 5 * SECOND)
+    assert backend.calls == ["builds_by_id", "builds_by_id", "build"]
+    assert [each.done() for each in waiting] == [True] + [False] * 9
+    for each in waiting:
+        each.cancel()
+
+
+async def test_a_poll_that_breaks_goes_on(
+    backend: FakeBackend, build: Build, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend.wakeups.filter = lambda _: ()
+    waiting = asyncio.create_task(wait_for_build(backend, build.id))
+    await settle(backend.clock)
+    backend.failures["builds_by_id"] = [RuntimeError("a mistake of ours")]
+    await pass_time(backend.clock, 5 * SECOND)
+    assert "cannot poll builds" in caplog.text
+
+    backend.change(build.id, status="succeeded")
+    await pass_time(backend.clock, 5 * SECOND)
+
     assert (await waiting).job.status == "succeeded"
 
 
