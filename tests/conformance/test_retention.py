@@ -122,6 +122,7 @@ async def test_what_another_process_prunes_is_passed_over(
 ) -> None:
     first = await built(scenario)
     for _ in range(9):
+        clock.advance(timedelta(seconds=1))  # so that the last one, which stays, is the last in line
         await built(scenario, first.workspace_id)
     clock.advance(OLD)
     before = clock.now() - timedelta(days=30)

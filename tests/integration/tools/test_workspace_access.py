@@ -172,7 +172,8 @@ async def test_a_stop_ends_everything_that_commands_have_started(desk: Desk) -> 
     assert len(before) > 8
     assert find_processes(desk.workspace_id) == []
     assert await gone(*(process.pid for process in before))
-    assert (await lost).is_error
+    answer = await lost  # the agent tells how the command ended, or is gone before it can
+    assert answer.is_error or '"signal":"SIGTERM"' in answer.content
     assert await desk.text_error("list_files") == "the workspace is stopped; call start_workspace first"
 
 
