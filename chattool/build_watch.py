@@ -63,7 +63,7 @@ class BuildWatch:
 
     def polled(self, found: Build | None) -> None:
         """Read again if the build has changed, or is not known any more."""
-        if found is not None:
+        if found is not None and self._pause is None:  # own reads succeed too
             self._last_answer = self._source.clock.monotonic()
         if found != self.last_read:
             self.refresh()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Says what a leaked secret is, to people and to scanners.
 PREFIX = "chattool_daemon_"
+NOT_VALID = "the daemon's key is missing, unknown or revoked"
 
 _keys = provisioner_keys.c
 _daemons = provisioner_daemons.c

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, case, func, insert, literal, or_, select, update
 
 from db import ids
-from db.errors import JobCanceled, LeaseLost
+from db.errors import JobCanceled, LeaseLost, RequestError
+from db.provisioner_keys import NOT_VALID
 from db.states import JobType, ProvisionerType
 from db.tables import provisioner_daemons, provisioner_jobs, provisioner_keys, workspace_builds
 from db.transactions import single_write
@@ -298,11 +299,13 @@ def claim_once(
 ) -> Claim | None:
     """``claim`` for a request that may have been made before, or may be made elsewhere at this moment.
 
-    The job that it claimed then is answered again, its lease renewed. A daemon whose key was revoked while
-    it waited gets none.
+    The job that it claimed then is answered again, its lease renewed.
+
+    Raises:
+        RequestError: 401, the daemon's key was revoked while it waited.
     """
     if conn.first(_ASKING, worker=worker_id) is None:
-        return None
+        raise RequestError(401, NOT_VALID)
     row = conn.first(
         _CLAIMED_BEFORE, worker=worker_id, request=request_id, now=conn.now, until=conn.now + lease
     )

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     #: Ends when the caller has gone.
     Gone = Callable[[], Coroutine[object, object, None]]
 
-_NO_KEY = "the daemon's key is missing, unknown or revoked"
 _STOPPING = "the server stops"
 _NO_DAEMON = "the key has no such daemon; restart the daemon to register it anew"
 
@@ -79,7 +78,7 @@ class RemoteDaemons:
         """
         found = await self._store.read(provisioner_keys.holder, secret, daemon_id) if secret else None
         if found is None:
-            raise RequestError(401, _NO_KEY)
+            raise RequestError(401, provisioner_keys.NOT_VALID)
         return found
 
     async def daemon(self, secret: str, daemon_id: DaemonId | None) -> RemoteDaemon:
@@ -138,6 +137,7 @@ class RemoteDaemons:
         call with the same ``request_id``.
 
         Raises:
+            RequestError: 401, its key was revoked meanwhile.
             StoreUnavailable: the server stops.
         """
         key = (daemon.id, request_id)

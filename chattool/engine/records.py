@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 def build(conn: Connection, build_id: BuildId, settings: ProvisionerSettings) -> backend.Build:
     """The build with its job, and its place in line while it waits."""
-    return _placed(conn, [builds.build(conn, build_id)], settings)[build_id]
+    (found,) = _placed(conn, [builds.build(conn, build_id)], settings).values()
+    return found
 
 
 def builds_by_id(

@@ -13,6 +13,7 @@ from sqlalchemy.util import await_only
 
 from db import provisioner_keys, users
 from db.clock import FakeClock
+from db.errors import RequestError
 from db.ids import FileId, JobId, UserId, new_id
 from db.states import JobType, ProvisionerType
 from db.tables import provisioner_jobs
@@ -167,7 +168,9 @@ async def test_one_request_that_two_servers_hear_at_once_claims_one_job(
         assert one == other
 
 
-async def test_a_daemon_whose_key_was_revoked_while_it_waited_claims_nothing(scenario: Scenario) -> None:
+async def test_a_daemon_whose_key_was_revoked_while_it_waited_claims_nothing_and_is_told(
+    scenario: Scenario,
+) -> None:
     await scenario.create()
     key, _ = await scenario.store.write(provisioner_keys.create, scenario.organization_id, "key", {})
     remote = replace(
@@ -185,7 +188,9 @@ async def test_a_daemon_whose_key_was_revoked_while_it_waited_claims_nothing(sce
 
     assert await scenario.store.write(provisioner_keys.revoke, scenario.organization_id, "key")
 
-    assert await remote.claim(repeated=True) is None
+    with pytest.raises(RequestError) as refused:
+        await remote.claim(repeated=True)
+    assert refused.value.status_code == 401
     assert await scenario.daemon.claim(repeated=True) is not None
 
 

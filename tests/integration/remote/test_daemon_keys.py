@@ -1,8 +1,10 @@
 """What a daemon key lets its holder do, and what not."""
 
+import asyncio
 import io
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,7 +20,9 @@ from provisioner.client import Offer
 from provisioner.errors import DaemonRefused
 from provisioner.http_client import HttpDaemonClient
 from provisioner.jobs import Claim, Outcome
-from tests.integration.remote.conftest import Fleet
+from tests.daemon_server import GUARD_SECONDS
+from tests.integration.provisioner.gates import Gate
+from tests.integration.remote.conftest import QUICK, Fleet
 
 Call = Callable[[], Awaitable[object]]
 CALLS = [
@@ -140,6 +144,29 @@ async def test_a_revoked_key_ends_the_daemon(fleet: Fleet) -> None:
         await client.acquire()
     with pytest.raises(DaemonRefused):
         await client.register(offer("first"))
+
+
+@pytest.mark.parametrize(
+    "provisioner_settings", [replace(QUICK, acquire_poll=timedelta(hours=1))], ids=["hints only"]
+)
+async def test_a_job_goes_past_a_daemon_whose_key_was_revoked_while_it_waited(fleet: Fleet) -> None:
+    waiting = []
+    for name in ("first", "second"):
+        client = await registered(fleet, name)
+        asked = fleet.served.gates["claim answered"] = Gate()
+        waiting.append(asyncio.create_task(client.acquire()))
+        await asked.reached()
+        del fleet.served.gates["claim answered"]
+        asked.open()
+    first, second = waiting
+    await fleet.scenario.store.write(provisioner_keys.revoke, fleet.scenario.organization_id, "key of first")
+
+    build = await fleet.scenario.create()
+
+    async with asyncio.timeout(GUARD_SECONDS):
+        assert (await second).fence.job_id == build.job.id
+        with pytest.raises(DaemonRefused, match="revoked"):
+            await first
 
 
 async def test_a_key_allows_only_its_own_tags(fleet: Fleet) -> None:
