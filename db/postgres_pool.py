@@ -82,5 +82,8 @@ class Pool:
                 "application_name": "chattool",
                 "idle_in_transaction_session_timeout": "60s",
                 "default_transaction_isolation": "read committed",
+                # Rows are read by their keys, from disks without heads: the default, 4, has the planner
+                # read whole tables instead as soon as they are large.
+                "random_page_cost": "1.1",
             },
         )
