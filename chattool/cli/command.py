@@ -11,7 +11,7 @@ from chattool.cli.options import Options
 from chattool.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     import typer
 
@@ -30,6 +30,21 @@ class Command:
 
     options: Options
     screen: Screen
+
+
+def named_values(option: str, pairs: Sequence[str]) -> dict[str, str]:
+    """What an option was given that takes ``NAME=VALUE`` and may be repeated; of one name the last counts.
+
+    Raises:
+        WrongUsage: one of them is no pair.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise WrongUsage(f"{option} takes NAME=VALUE, not {name!r}")  # a value may be a secret
+        found[name] = value
+    return found
 
 
 def run(ctx: typer.Context, work: Callable[[Command], Awaitable[int | None]]) -> int:

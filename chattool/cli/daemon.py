@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from chattool.cli.command import WrongUsage, reported
+from chattool.cli.command import WrongUsage, named_values, reported
 from chattool.cli.options import Options
 from chattool.cli.screen import Screen
 from chattool.cli.session import check_database, check_server
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def register(app: typer.Typer) -> None:
@@ -98,7 +95,7 @@ def daemon(
         remote = options.server is not None
         if not remote:
             _check_database(options, key_file, ca_file)
-        daemon_tags = {**tags.UNTAGGED, **key_value_pairs(tag or [])}
+        daemon_tags = {**tags.UNTAGGED, **named_values("--tag", tag or [])}
         settings = ProvisionerSettings(daemon_slots=slots, drain_limit=timedelta(seconds=drain_limit))
         log_events()
         if remote:
@@ -150,18 +147,3 @@ def _secret(key: str | None, key_file: Path | None) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise WrongUsage("the daemon's key is no key: it has other characters than those of one word")
     return key
-
-
-def key_value_pairs(pairs: list[str]) -> Mapping[str, str]:
-    """What ``--tag`` was given.
-
-    Raises:
-        WrongUsage: one of them is no pair.
-    """
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not key:
-            raise WrongUsage(f"--tag takes key=value, not {pair!r}")
-        found[key] = value
-    return found

@@ -91,9 +91,11 @@ class HttpOperations(HttpAccounts):
             agents=[http_records.agent(each) for each in records.agents_of(found.latest_build)],
         )
 
-    async def delete_workspace(self, workspace_id: WorkspaceId) -> BuildId:
+    async def build_workspace(
+        self, workspace_id: WorkspaceId, transition: Transition, parameters: Mapping[str, str]
+    ) -> BuildId:
         actor = backend.Actor(user_id=self._remote.user_id)
-        request = backend.CreateBuild(workspace_id=workspace_id, transition=Transition.DELETE)
+        request = backend.CreateBuild(workspace_id=workspace_id, transition=transition, parameters=parameters)
         return (await self._backend.create_build(actor, request)).id
 
     async def builds(self, workspace: str | None, *, limit: int) -> Sequence[Build]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chattool.cli.command import Command, WrongUsage, run
-from chattool.cli.daemon import key_value_pairs
+from chattool.cli.command import Command, WrongUsage, named_values, run
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def create(
 
     Example: [cyan]chattool keys create builders > daemon.key[/cyan]
     """
-    return run(ctx, lambda command: _create(command, name, key_value_pairs(tag or [])))
+    return run(ctx, lambda command: _create(command, name, named_values("--tag", tag or [])))
 
 
 @app.command("list")

@@ -192,8 +192,10 @@ class Operations(Protocol):
 
     async def workspace_details(self, text: str) -> WorkspaceDetails: ...
 
-    async def delete_workspace(self, workspace_id: WorkspaceId) -> BuildId:
-        """The build that deletes it. Raises ``RequestError`` 409 while another is active."""
+    async def build_workspace(
+        self, workspace_id: WorkspaceId, transition: Transition, parameters: Mapping[str, str]
+    ) -> BuildId:
+        """The build that starts, stops or deletes it. Raises ``RequestError`` 409 while another is active."""
         ...
 
     async def builds(self, workspace: str | None, *, limit: int) -> Sequence[Build]:

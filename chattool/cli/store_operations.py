@@ -87,10 +87,12 @@ class StoreOperations(StoreAccounts):
     async def workspace_details(self, text: str) -> WorkspaceDetails:
         return await self._store.read(_details, self._organization_id, self._user.username, text)
 
-    async def delete_workspace(self, workspace_id: WorkspaceId) -> BuildId:
+    async def build_workspace(
+        self, workspace_id: WorkspaceId, transition: Transition, parameters: Mapping[str, str]
+    ) -> BuildId:
         backend = self._engine.backend
         actor = await backend.as_owner(self._user.id)
-        request = CreateBuild(workspace_id=workspace_id, transition=Transition.DELETE)
+        request = CreateBuild(workspace_id=workspace_id, transition=transition, parameters=parameters)
         return (await backend.create_build(actor, request)).id
 
     async def builds(self, workspace: str | None, *, limit: int) -> Sequence[Build]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chattool.cli.command import Command, WrongUsage, run
+from chattool.cli.command import Command, named_values, run
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def _push(command: Command, folder: Path, name: str | None, variables: Seq
     from db.states import JobErrorCode
     from provisioner import template_toml
 
-    values = dict(map(_name_and_value, variables))
+    values = named_values("--variable", variables)
     if (folder / template_toml.FILE_NAME).is_file():
         template_toml.read_template(folder)  # a mistake in it is found before anything is started for it
     async with open_working_operations(command.options) as operations:
@@ -85,13 +85,6 @@ async def _push(command: Command, folder: Path, name: str | None, variables: Seq
         f"Template {template.name} is ready ({cost}). "
         f"Try: chattool tool call create_workspace -a template={template.name}",
     )
-
-
-def _name_and_value(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise WrongUsage(f"--variable takes name=value, not {name!r}")
-    return name, value
 
 
 async def _list(command: Command) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chattool.cli.command import FAILED, Command, run
+from chattool.cli.command import FAILED, OK, Command, named_values, run
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-app = typer.Typer(help="Look at workspaces, and delete them.", no_args_is_help=True)
+    from chattool.cli.operations import Workspace
+    from db.states import Transition
+
+app = typer.Typer(help="Look at workspaces; start, stop and delete them.", no_args_is_help=True)
 
 WorkspaceName = Annotated[
     str, typer.Argument(metavar="WORKSPACE", help="NAME, OWNER/NAME or id.", show_default=False)
@@ -37,6 +42,42 @@ def show(ctx: typer.Context, workspace: WorkspaceName) -> int:
     Example: [cyan]chattool workspaces show scratch-1a2b[/cyan]
     """
     return run(ctx, lambda command: _show(command, workspace))
+
+
+@app.command()
+def start(
+    ctx: typer.Context,
+    workspace: WorkspaceName,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            "-p",
+            metavar="NAME=VALUE",
+            help="Another value of a template parameter; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until it is built.")] = True,
+) -> int:
+    """Start a workspace. One that runs is left as it is, unless it is given other parameters.
+
+    Example: [cyan]chattool workspaces start scratch-1a2b[/cyan]
+    """
+    return run(ctx, lambda command: _start(command, workspace, parameter or [], wait=wait))
+
+
+@app.command()
+def stop(
+    ctx: typer.Context,
+    workspace: WorkspaceName,
+    wait: Annotated[bool, typer.Option(help="Wait until it is stopped.")] = True,
+) -> int:
+    """Stop a workspace and keep its files; it costs less then.
+
+    Example: [cyan]chattool workspaces stop scratch-1a2b[/cyan]
+    """
+    return run(ctx, lambda command: _stop(command, workspace, wait=wait))
 
 
 @app.command()
@@ -114,24 +155,72 @@ async def _show(command: Command, name: str) -> None:
     )
 
 
-async def _delete(command: Command, name: str, *, yes: bool, wait: bool) -> int | None:
-    from chattool.cli.builds import watch
-    from chattool.cli.session import open_operations, open_working_operations
-    from db.errors import RequestError
+async def _start(command: Command, name: str, pairs: Sequence[str], *, wait: bool) -> int | None:
+    from db.states import BuildStatus, Transition
 
-    async with open_operations(command.options) as operations:
-        workspace = await operations.workspace(name)
-    shown = workspace.full_name
+    parameters = named_values("--parameter", pairs)
+    workspace = await _workspace(command, name)
+    if workspace.latest.status is BuildStatus.RUNNING and not parameters:
+        return _left_alone(command, workspace)
+    return await _build(command, workspace, Transition.START, parameters, wait=wait)
+
+
+async def _stop(command: Command, name: str, *, wait: bool) -> int | None:
+    from db.states import BuildStatus, Transition
+
+    workspace = await _workspace(command, name)
+    if workspace.latest.status is BuildStatus.STOPPED:
+        return _left_alone(command, workspace)
+    return await _build(command, workspace, Transition.STOP, wait=wait)
+
+
+async def _delete(command: Command, name: str, *, yes: bool, wait: bool) -> int | None:
+    from db.states import Transition
+
+    workspace = await _workspace(command, name)
     asks = not yes and not command.screen.json and sys.stdin.isatty()
-    if asks and not typer.confirm(f"Delete {shown} with all its files?"):
+    if asks and not typer.confirm(f"Delete {workspace.full_name} with all its files?"):
         command.screen.note("Nothing was deleted.")
         return FAILED
+    return await _build(command, workspace, Transition.DELETE, wait=wait)
+
+
+async def _workspace(command: Command, name: str) -> Workspace:
+    from chattool.cli.session import open_operations
+
+    async with open_operations(command.options) as operations:
+        return await operations.workspace(name)
+
+
+def _left_alone(command: Command, workspace: Workspace) -> int:
+    from chattool.cli import documents
+
+    if command.screen.json:
+        command.screen.document(documents.build(workspace.latest))
+    else:
+        command.screen.line(f"✓ {workspace.full_name} is {workspace.latest.status} already", style="green")
+    return OK
+
+
+async def _build(
+    command: Command,
+    workspace: Workspace,
+    transition: Transition,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+    *,
+    wait: bool,
+) -> int:
+    from chattool.cli.builds import watch
+    from chattool.cli.session import open_working_operations
+    from db.errors import RequestError
+
     async with open_working_operations(command.options) as operations:
         try:
-            build_id = await operations.delete_workspace(workspace.id)
+            build_id = await operations.build_workspace(workspace.id, transition, parameters)
         except RequestError as error:
             if error.status_code != HTTPStatus.CONFLICT:
                 raise
+            shown = workspace.full_name
             advice = f"wait, or end it with: chattool builds cancel {shown}"
             raise RequestError(error.status_code, f"{shown} has an active build; {advice}") from error
         return await watch(command, operations, build_id, wait=wait)

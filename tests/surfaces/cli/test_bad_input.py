@@ -83,12 +83,12 @@ def test_a_second_transition_waits_its_turn(cli: CommandLine, endless: str) -> N
     words = ("-a", f"template={endless}", "-a", "name=busy", "-a", "wait_seconds=0")
     assert cli.json("--chat", "busy", "tool", "call", "create_workspace", *words)["status"] == "building"
 
-    refused = cli.inside("workspaces", "delete", "busy")
-
-    assert refused.code == 1
-    assert refused.one_line == (
-        "error: me/busy has an active build; wait, or end it with: chattool builds cancel me/busy"
-    )
+    for transition in ("delete", "stop", "start"):
+        refused = cli.inside("workspaces", transition, "busy")
+        assert refused.code == 1
+        assert refused.one_line == (
+            "error: me/busy has an active build; wait, or end it with: chattool builds cancel me/busy"
+        )
     assert cli.inside("builds", "cancel", "busy").code == 0
     assert cli.inside("builds", "logs", "busy", "--follow").code == 1
 

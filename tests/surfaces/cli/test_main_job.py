@@ -89,6 +89,24 @@ def test_a_workspace_lives_from_create_to_delete(cli: CommandLine) -> None:
     ]
 
 
+def test_a_workspace_is_stopped_and_started_by_its_name(cli: CommandLine) -> None:
+    words = ("-a", "template=python-dev", "-a", "name=known")
+    assert cli("--chat", "known", "tool", "call", "create_workspace", *words).code == 0
+
+    stopped = cli("workspaces", "stop", "known")
+    assert (stopped.code, stopped.out.splitlines()[-1][:21]) == (0, "✓ me/known stopped in")
+    assert cli("workspaces", "stop", "me/known").out == "✓ me/known is stopped already\n"
+
+    started = cli("workspaces", "start", "known", "-p", "workers=2")
+    assert (started.code, started.out.splitlines()[-1][:21]) == (0, "✓ me/known started in")
+    assert cli.json("builds", "show", "known")["parameters"]["workers"] == "2"
+    assert cli.json("workspaces", "start", "known")["build_number"] == 3
+
+    assert cli.inside("workspaces", "start", "known", "-p", "nope=1").code == 1
+    assert cli.json("workspaces", "show", "known")["status"] == "running"
+    assert cli("workspaces", "delete", "known").code == 0
+
+
 def test_a_preset_and_parameters_are_given_by_name(cli: CommandLine) -> None:
     words = (
         "-a",
