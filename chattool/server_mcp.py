@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from chattool.engine.caller import EngineCaller
+from chattool.callers import BackendCaller
 from chattool.identity import Scope, caller_of
 from db.errors import RequestError
 
@@ -29,14 +29,14 @@ def mcp_of(services: Services, backend: EngineBackend, default_organization: Org
         log.info('no /mcp; for it: pip install "chattool[mcp]"', extra={"action": "mcp"})
         return None
 
-    async def verify(token: str) -> EngineCaller | None:
+    async def verify(token: str) -> BackendCaller | None:
         caller = await caller_of(services.store, token)
         if caller is None:
             return None
         homes = sorted(caller.organization_roles)
         if not homes:
             raise RequestError(403, "You belong to no organization; ask an administrator to add you to one.")
-        return EngineCaller(
+        return BackendCaller(
             backend,
             services.chats,
             user_id=caller.user.id,

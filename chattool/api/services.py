@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from chattool.agent_service import AgentService
-    from chattool.backend import ChatStore, WorkspaceBackend
+    from chattool.backend import WorkspaceBackend
+    from chattool.callers import HostChats
     from chattool.metrics import Metrics
     from db.clock import Clock
     from db.transactions import Store
@@ -30,7 +31,7 @@ class Services:
 
     store: Store
     backend: WorkspaceBackend
-    chats: ChatStore
+    chats: HostChats
     agents: AgentService
     remote_daemons: RemoteDaemons
     stopping: asyncio.Event

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from chattool.backend import Chat, LeaseHandle, ToolCall
     from db import records
-    from db.ids import BuildId, ChatId, WorkspaceId
+    from db.ids import BuildId, ChatId, OrganizationId, UserId, WorkspaceId
     from db.transactions import Store
     from db.wakeups import Subscription
 
@@ -42,10 +42,19 @@ class StoreLease:
 
 
 class StoreChats:
-    """``ChatStore`` on an open store."""
+    """``HostChats`` on an open store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
+
+    async def find(self, owner_id: UserId, handle: str) -> Chat | None:
+        """The owner's chat with that id or key."""
+        found = await self.store.read(chats.find, owner_id, handle)
+        return None if found is None else chat_record(found)
+
+    async def ensure(self, owner_id: UserId, organization_id: OrganizationId, key: str) -> Chat:
+        """The owner's chat with that key, made when missing."""
+        return chat_record(await self.store.write(chats.ensure, owner_id, organization_id, key))
 
     async def chat(self, chat_id: ChatId) -> Chat:
         return chat_record(await self.store.read(chats.chat, chat_id))

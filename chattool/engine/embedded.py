@@ -8,14 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chattool.context import ToolContext
+from chattool.callers import BackendCaller
 from chattool.engine.backend import EngineBackend
-from chattool.engine.caller import EngineCaller
 from chattool.engine.chats import StoreChats
 from chattool.engine.templates import push_template
 from chattool.settings import ToolSettings
-from chattool.toolset import Toolset
-from db import chats, users
+from db import users
 from db.engine import open_store
 from db.errors import NotFound
 from provisioner.settings import ProvisionerSettings
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
     from chattool.context import ConnectAgent, OnChatUpdated, Progress
+    from chattool.toolset import Toolset
     from db.clock import Clock
     from db.records import Organization, Template, User
     from db.states import ProvisionerType
@@ -64,23 +63,17 @@ class Engine:
         on_progress: Progress | None = None,
     ) -> Toolset:
         """The tools for one conversation, found by its key and made when it is new."""
-        found = await self.store.write(chats.ensure, self.user.id, self.organization.id, chat)
-        context = ToolContext(
-            chat_id=found.id,
-            owner_id=self.user.id,
-            organization_id=self.organization.id,
-            backend=self.backend,
-            chats=self.chats,
-            settings=self.tool_settings,
+        caller = self.caller(default_chat=chat)
+        return caller.toolset(
+            await caller.make_chat(chat),
             on_chat_updated=on_chat_updated,
             connect_agent=connect_agent,
             on_progress=on_progress,
         )
-        return Toolset(context)
 
-    def caller(self, *, default_chat: str) -> EngineCaller:
+    def caller(self, *, default_chat: str) -> BackendCaller:
         """The engine's user for a host that finds conversations by handles, such as an MCP server."""
-        return EngineCaller(
+        return BackendCaller(
             self.backend,
             self.chats,
             user_id=self.user.id,

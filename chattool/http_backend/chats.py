@@ -7,20 +7,21 @@ import re
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from chattool.http_backend import records, shapes
+from db import ids
 from db.errors import NotFound, RequestError
 from db.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
-    from uuid import UUID
 
     from chattool.backend import Chat, LeaseHandle, ToolCall
     from chattool.http_backend.changes import Changes
     from chattool.http_backend.connection import ApiConnection
-    from db.ids import BuildId, ChatId, OrganizationId, WorkspaceId
+    from db.ids import BuildId, ChatId, OrganizationId, UserId, WorkspaceId
     from db.wakeups import Subscription
 
 CHATS = "/api/experimental/chats"
@@ -59,14 +60,22 @@ class HttpLease:
 
 
 class HttpChats:
-    """``ChatStore`` on a server."""
+    """``HostChats`` on a server, for the user whose token it is."""
 
     def __init__(self, connection: ApiConnection, changes: Changes) -> None:
         self._connection = connection
         self._changes = changes
 
-    async def ensure(self, organization_id: OrganizationId, key: str) -> Chat:
-        """The user's chat with that key, made when missing.
+    async def find(self, owner_id: UserId, handle: str) -> Chat | None:  # noqa: ARG002 - as below
+        """The owner's chat with that id or key."""
+        try:
+            return await self.chat(ids.ChatId(UUID(handle)))
+        except (ValueError, NotFound):
+            found = await self._connection.get(list[shapes.Chat], CHATS, key=handle)
+            return records.chat(found[0]) if found else None
+
+    async def ensure(self, owner_id: UserId, organization_id: OrganizationId, key: str) -> Chat:  # noqa: ARG002 - whose token it is
+        """The owner's chat with that key, made when missing.
 
         Raises:
             RequestError: 501, the server keeps no chats of our kind.
@@ -76,11 +85,6 @@ class HttpChats:
             raise RequestError(HTTPStatus.NOT_IMPLEMENTED, text)
         body = {"key": key, "organization_id": organization_id}
         return records.chat(await self._connection.post(shapes.Chat, CHATS, body, repeatable=True))
-
-    async def by_key(self, key: str) -> Chat | None:
-        """The user's chat with that key."""
-        found = await self._connection.get(list[shapes.Chat], CHATS, key=key)
-        return records.chat(found[0]) if found else None
 
     async def chat(self, chat_id: ChatId) -> Chat:
         return records.chat(await self._connection.get(shapes.Chat, f"{CHATS}/{chat_id}"))

@@ -6,15 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chattool.context import ToolContext
+from chattool.callers import BackendCaller
 from chattool.http_backend import shapes
 from chattool.http_backend.backend import HttpBackend
-from chattool.http_backend.caller import HttpCaller
 from chattool.http_backend.chats import HttpChats
 from chattool.http_backend.connection import ApiConnection
 from chattool.http_backend.templates import push_template
 from chattool.settings import ToolSettings
-from chattool.toolset import Toolset
 from db import ids
 from db.clock import SystemClock
 from db.errors import NotFound
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from chattool.context import ConnectAgent, OnChatUpdated, Progress
+    from chattool.toolset import Toolset
     from db.clock import Clock
     from db.ids import OrganizationId, UserId
     from db.states import ProvisionerType
@@ -65,23 +64,18 @@ class Remote:
         on_progress: Progress | None = None,
     ) -> Toolset:
         """The tools for one conversation, found by its key and made when it is new."""
-        found = await self.chats.ensure(self.organization_id, chat)
-        context = ToolContext(
-            chat_id=found.id,
-            owner_id=self.user_id,
-            organization_id=found.organization_id,
-            backend=self.backend,
-            chats=self.chats,
-            settings=self.tool_settings,
+        caller = self.caller(default_chat=chat)
+        return caller.toolset(
+            await caller.make_chat(chat),
             on_chat_updated=on_chat_updated,
             connect_agent=connect_agent,
             on_progress=on_progress,
         )
-        return Toolset(context)
 
-    def caller(self, *, default_chat: str) -> HttpCaller:
+    def caller(self, *, default_chat: str) -> BackendCaller:
         """The user for a host that finds conversations by handles, such as an MCP server."""
-        return HttpCaller(
+        # What the token may do, the server decides at each call.
+        return BackendCaller(
             self.backend,
             self.chats,
             user_id=self.user_id,
