@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, exists, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import ids
@@ -42,14 +42,13 @@ _COLUMNS = (
     "key_id",
 )
 _INSERT = insert(provisioner_daemons).values({name: bindparam(name) for name in _COLUMNS})
-_KEY_IS_VALID = exists().where(
-    provisioner_keys.c.id == provisioner_daemons.c.key_id, provisioner_keys.c.revoked_at.is_(None)
-)
+# Not correlated: inside ON CONFLICT a subquery cannot name the row that is there.
+_VALID_KEYS = select(provisioner_keys.c.id).where(provisioner_keys.c.revoked_at.is_(None))
 # A name belongs to its key while that is valid, since with the name goes the hold on the daemon's jobs.
 _MAY_TAKE_NAME = or_(
     _INSERT.excluded.key_id.is_(None),
     _INSERT.excluded.key_id == provisioner_daemons.c.key_id,
-    and_(provisioner_daemons.c.key_id.is_not(None), ~_KEY_IS_VALID),
+    and_(provisioner_daemons.c.key_id.is_not(None), provisioner_daemons.c.key_id.not_in(_VALID_KEYS)),
 )
 _REGISTER = _INSERT.on_conflict_do_update(
     index_elements=["organization_id", "name"],

@@ -201,8 +201,10 @@ async def test_a_daemon_has_the_tags_that_it_names_or_all_of_its_key(
     assert [each.tags for each in known if each.name == "daemon"] == [registered_tags]
 
 
-async def test_the_name_of_a_daemon_belongs_to_its_key_until_that_is_revoked(fleet: Fleet) -> None:
-    await registered(fleet, "builder", await fleet.key("old"))
+async def test_the_names_of_daemons_belong_to_their_key_until_that_is_revoked(fleet: Fleet) -> None:
+    old = await fleet.key("old")
+    await registered(fleet, "builder", old)
+    await registered(fleet, "helper", old)
     new = await fleet.key("new")
     with pytest.raises(RequestError) as refused:
         await registered(fleet, "builder", new)
@@ -213,6 +215,9 @@ async def test_the_name_of_a_daemon_belongs_to_its_key_until_that_is_revoked(fle
     await fleet.scenario.store.write(provisioner_keys.revoke, fleet.scenario.organization_id, "old")
 
     await registered(fleet, "builder", new)
+    await registered(fleet, "helper", new)
+    with pytest.raises(RequestError):
+        await registered(fleet, "helper", await fleet.key("newer"))
 
 
 async def test_a_daemon_takes_only_jobs_of_its_organization(fleet: Fleet) -> None:
