@@ -16,6 +16,10 @@ class ServerUnavailable(StoreUnavailable):
     code = "SERVER_UNAVAILABLE"
 
 
+class AnswerUnreadable(ServerUnavailable):
+    """The server, or something in its place, answered with what this version does not understand."""
+
+
 class DaemonRefused(LeaseLost):
     """The server takes no calls from this daemon, so nothing that it holds is its own any more."""
 

@@ -20,7 +20,7 @@ from db.errors import ChattoolError, NotFound, StoreBusy
 from db.ids import new_id
 from db.states import ProvisionerType
 from provisioner import wire
-from provisioner.errors import ServerUnavailable
+from provisioner.errors import AnswerUnreadable, ServerUnavailable
 from provisioner.jobs import Beat
 from quota import QuotaCommit
 
@@ -226,7 +226,12 @@ class HttpDaemonClient:
         patience = self._jobs.settings.acquire_wait
         message = wire.AcquireRequest(request_id=request_id, wait_ms=wire.milliseconds(patience))
         began = self._clock.monotonic()
-        answer = await self._connection.ask(wire.Acquired, "/acquire", message, patience=patience)
+        try:
+            answer = await self._connection.ask(wire.Acquired, "/acquire", message, patience=patience)
+        except AnswerUnreadable:
+            # Asked again with this id, the server would give the same job and renew its lease for ever.
+            await self._connection.take_back(f"/acquire/{request_id}")
+            raise
         if answer is None:
             return None
         # The lease began when the server had waited for so long, counted at the earliest from our call.

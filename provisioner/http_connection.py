@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from db.errors import JobCanceled, LeaseLost, NotFound, RequestError, StoreBusy
 from provisioner import wire
-from provisioner.errors import DaemonRefused, ServerUnavailable
+from provisioner.errors import AnswerUnreadable, DaemonRefused, ServerUnavailable
 from quota import QuotaLockTimeout
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class HttpConnection:
         ``patience`` is how long the server may take beyond the time-out of a call.
 
         Raises:
-            ServerUnavailable: it did not answer, or not now. What the call did is unknown.
+            ServerUnavailable: it did not answer, or not now. What the call did is unknown. Among them
+                ``AnswerUnreadable``.
             DaemonRefused: the key is not, or no longer, good for this.
             LeaseLost, JobCanceled: the job is not the caller's any more, or to be cancelled.
             StoreBusy, QuotaLockTimeout: nothing was done.
@@ -93,8 +94,10 @@ class HttpConnection:
             return None
         try:
             return answer.model_validate_json(content)
-        except ValidationError:
-            raise ServerUnavailable(f"{self.url} answered with something else than chattool does") from None
+        except ValidationError as error:
+            problem = wire.problem(error)
+            text = f"{self.url} answered with something else than chattool does ({problem})"
+            raise AnswerUnreadable(text) from None
 
     async def tell(self, path: str, message: wire.Message) -> None:
         """Make a call that has no answer. Raises as ``ask``."""

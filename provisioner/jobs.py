@@ -67,7 +67,8 @@ class BuildWork:
 class ImportWork:
     """What the import of a template version needs to run."""
 
-    template_id: TemplateId
+    template_id: TemplateId | None
+    """``None`` as long as no template was made of the version."""
     template_version_id: TemplateVersionId
     initiator_id: UserId
     variables: Mapping[str, str]

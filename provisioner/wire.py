@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from db.ids import DaemonId
 from db.states import ProvisionerType
@@ -33,6 +33,12 @@ ShortText = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00
 TagText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 Tags = Annotated[dict[TagText, TagText], Field(max_length=_TAGS_LIMIT)]
 Credits = Annotated[int, Field(ge=0, le=MAX_CREDITS)]
+
+
+def problem(error: ValidationError) -> str:
+    """Where a body is wrong, and how; not what stands there, which may be a secret."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['type']}"
 
 
 def milliseconds(duration: timedelta) -> int:
@@ -83,6 +89,9 @@ class AcquireRequest(Message):
 
 class Acquired(Answer):
     """A job, and what it needs to run."""
+
+    # Records are judged where they are sent, too: no daemon could end a job that none can read.
+    model_config = ConfigDict(revalidate_instances="always")
 
     claim: Claim
     waited_ms: Milliseconds

@@ -22,6 +22,8 @@ class Fault(Enum):
     """The server does what it is asked, and its answer is lost with the connection."""
     CUT_ANSWER = auto()
     """The connection ends in the middle of the answer."""
+    GARBLE_ANSWER = auto()
+    """The answer comes with other words in it."""
     HOLD_ANSWER = auto()
     """The answer comes when ``Proxy.release`` is called."""
 
@@ -162,9 +164,12 @@ class _Connection:
                         await writer.drain()
                     writer.close()
                 rule.happened.set()
-                if rule.fault is not Fault.HOLD_ANSWER:
+                if rule.fault is Fault.GARBLE_ANSWER:
+                    data = data.replace(b'"fence"', b'"hedge"')
+                elif rule.fault is Fault.HOLD_ANSWER:
+                    await self._proxy.released()
+                else:
                     break
-                await self._proxy.released()
             writer.write(data)
             await writer.drain()
         raise EOFError

@@ -5,6 +5,8 @@ Both sides are chattool, so these calls are no part of the OpenAPI document; ``p
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
@@ -19,7 +21,7 @@ from db.errors import ChattoolError, LeaseLost, RequestError, StoreError, Valida
 from db.ids import DaemonId, FileId, JobId
 from provisioner import wire
 from provisioner.jobs import Fence
-from provisioner.remote_daemons import RemoteDaemon, RemoteDaemons
+from provisioner.remote_daemons import Assignment, RemoteDaemon, RemoteDaemons
 from quota import QuotaLockTimeout
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 M = TypeVar("M", bound=wire.Message)
+
+log = logging.getLogger(__name__)
 
 _SHOWN_VALIDATIONS = 20
 
@@ -130,15 +134,20 @@ async def _acquire(request: Request, service: ServiceOf, daemon: Caller) -> Resp
     body = await _read(request, wire.AcquireRequest)
     patience = timedelta(milliseconds=body.wait_ms)
     found = await service.acquire(daemon, body.request_id, patience, lambda: _gone(request))
-    if found is None:
-        return _answer(None)
-    return _answer(
-        wire.Acquired(
-            claim=found.claim,
-            waited_ms=wire.milliseconds(found.waited),
-            work_error=found.work_error,
-        )
-    )
+    return _answer(None if found is None else acquired(found))
+
+
+def acquired(found: Assignment) -> wire.Acquired:
+    """The answer with a job. One that cannot be told as it is fails with the reason."""
+    waited_ms = wire.milliseconds(found.waited)
+    try:
+        return wire.Acquired(claim=found.claim, waited_ms=waited_ms, work_error=found.work_error)
+    except ValidationError as error:
+        job_id, problem = found.claim.fence.job_id, wire.problem(error)
+        log.error("a job cannot be told: %s", problem, extra={"action": "acquire", "job_id": job_id})  # noqa: TRY400 - its text may hold secrets
+        claim = replace(found.claim, work=None)
+        text = f"prepare job: it cannot be told to a daemon ({problem})"
+        return wire.Acquired(claim=claim, waited_ms=waited_ms, work_error=text)
 
 
 async def _withdraw(service: ServiceOf, daemon: Caller, request_id: UUID) -> Response:

@@ -78,6 +78,19 @@ async def test_a_call_that_is_cut_off_is_made_again_and_counts_once(
     assert happened.is_set()
 
 
+@pytest.mark.requirement("P1")
+async def test_a_job_that_a_daemon_cannot_read_goes_back_in_line(fleet: Fleet, proxy: Proxy) -> None:
+    build = await fleet.playing(10, apply=APPLYING)
+    garbled = proxy.once("/acquire", Fault.GARBLE_ANSWER)
+    await fleet.daemon(url=proxy.url)
+
+    done = await fleet.ended(build)
+
+    assert garbled.is_set()
+    assert (done.status, done.job.attempt, done.job.losses) == (BuildStatus.RUNNING, 2, 0)
+    assert fleet.echo.events == ["plan", "apply"]
+
+
 @pytest.mark.requirement("P2")
 async def test_every_lost_answer_in_one_build_still_makes_one_build(fleet: Fleet, proxy: Proxy) -> None:
     build = await fleet.playing(10, apply=APPLYING)

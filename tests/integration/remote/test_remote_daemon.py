@@ -2,13 +2,19 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from chattool.api.daemons import acquired
+from db import templates
 from db.errors import ChattoolError, NotFound, RequestError, StoreBusy, StoreUnavailable
+from db.ids import DaemonId, FileId, JobId, OrganizationId, TemplateVersionId, UserId, new_id
 from db.secrets import SecretUnreadable
-from db.states import BuildStatus, JobErrorCode, JobStatus
-from provisioner import joblogs
+from db.states import BuildStatus, JobErrorCode, JobStatus, JobType, ProvisionerType
+from provisioner import imports, joblogs
+from provisioner.jobs import Claim, Fence, ImportWork
+from provisioner.remote_daemons import Assignment
 from quota import QuotaLockTimeout
 from tests.daemon_server import GUARD_SECONDS
 from tests.echo_templates import AGENT, COMPLETE, Step, costing
@@ -48,6 +54,46 @@ async def test_a_remote_daemon_imports_a_template(fleet: Fleet) -> None:
 
     version = await fleet.scenario.version(version_id)
     assert ((await fleet.scenario.job(job_id)).status, version.start_cost) == (JobStatus.SUCCEEDED, 7)
+
+
+async def test_a_remote_daemon_imports_a_version_that_no_template_has_yet(fleet: Fleet) -> None:
+    await fleet.daemon()
+    scenario = fleet.scenario
+    file_id, _ = await scenario.store.write(templates.upload_file, scenario.user.id, costing(7))
+    upload = imports.Upload(file_id=file_id, provisioner=ProvisionerType.ECHO)
+    version_id, job_id = await scenario.store.write(
+        imports.add_version, scenario.organization_id, scenario.user.id, upload
+    )
+
+    with scenario.store.wakeups.subscribe(joblogs.topic(job_id)) as changes:
+        async with asyncio.timeout(GUARD_SECONDS):
+            while (await scenario.job(job_id)).status.active:
+                await changes.wait(None)
+
+    version = await scenario.version(version_id)
+    assert (version.template_id, version.start_cost) == (None, 7)
+
+
+def test_a_job_that_cannot_be_told_to_any_daemon_fails_and_says_why() -> None:
+    damaged: Any = {"token": 5}
+    claim = Claim(
+        fence=Fence(job_id=JobId(new_id()), attempt=1, worker_id=DaemonId(new_id())),
+        type=JobType.TEMPLATE_VERSION_IMPORT,
+        provisioner=ProvisionerType.ECHO,
+        organization_id=OrganizationId(new_id()),
+        file_id=FileId(new_id()),
+        work=ImportWork(
+            template_id=None,
+            template_version_id=TemplateVersionId(new_id()),
+            initiator_id=UserId(new_id()),
+            variables=damaged,
+        ),
+    )
+
+    answer = acquired(Assignment(claim=claim, waited=timedelta()))
+
+    assert answer.claim.work is None
+    assert answer.work_error.startswith("prepare job: it cannot be told to a daemon (claim.work")
 
 
 async def test_a_refused_quota_reads_the_same_from_a_remote_daemon(fleet: Fleet) -> None:
