@@ -71,7 +71,8 @@ class Toolset:
         """The answer of the tool ``name``. Raises only ``asyncio.CancelledError``.
 
         ``args`` is an object or JSON text of one; ``progress`` hears of each phase. A call repeated with
-        its ``tool_call_id`` gets the first one's answer.
+        its ``tool_call_id`` gets the first one's answer, or is told that nobody knows what that one did;
+        tools that change nothing just look again.
         """
         tool = self._by_name.get(name)
         if tool is None:
