@@ -227,15 +227,14 @@ class ToolResponse:
         return cls(content=_encodable(text), is_error=True)
 
     @property
-    def data(self) -> dict[str, object] | None:
-        """The tool's JSON object; ``None`` for a text error."""
-        return None if self.result is None else self.result.document()
+    def data(self) -> dict[str, object]:
+        """The tool's JSON object; a text error has one with ``error`` alone."""
+        return {"error": self.content} if self.result is None else self.result.document()
 
     @property
     def ok(self) -> bool:
         """Whether the call did what it was for: neither a text error nor a result with ``error``."""
-        data = self.data
-        return not self.is_error and (data is None or "error" not in data)
+        return not self.is_error and "error" not in self.data
 
     def stored(self) -> dict[str, object]:
         """A JSON document from which ``restored`` makes an equal response."""

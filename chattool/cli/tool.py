@@ -150,7 +150,7 @@ async def _call(
                 seen = f"chattool builds logs {live.build_id} --follow"
                 command.screen.note(f"The build goes on. Watch it with: {seen}")
             raise
-    if response.data is None:
+    if response.is_error:
         if command.screen.json:
             command.screen.document({"error": response.content, "code": "TOOL_ERROR"})
         else:

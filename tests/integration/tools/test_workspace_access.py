@@ -47,7 +47,7 @@ class Desk:
     async def call(self, tool: str, **arguments: object) -> dict[str, Any]:
         """The fields of an answer that is no text error."""
         response = await self.dispatch(tool, **arguments)
-        assert response.data is not None, response.content
+        assert not response.is_error, response.content
         assert len(response.content) < 24_000
         return response.data
 
@@ -172,14 +172,14 @@ async def test_a_repeated_change_gets_the_first_answer_and_is_not_made_again(des
         [await desk.dispatch_as(f"call-{n}", tool, **given) for n, (tool, given) in enumerate(changes)]
         for _ in range(2)
     ]
-    process_id = (first[-1].data or {})["process_id"]
+    process_id = first[-1].data["process_id"]
     stopped = [await desk.dispatch_as("stop", "stop_process", process_id=process_id) for _ in range(2)]
 
     assert again == first
     assert [answer.is_error for answer in first] == [False, False, True, False, False]
     assert (desk.directory / "counter").read_text() == "ran ran\n"
     assert stopped[0] == stopped[1]
-    assert (stopped[0].data or {})["signal"] == "SIGTERM"
+    assert stopped[0].data["signal"] == "SIGTERM"
 
 
 async def test_calls_of_one_id_at_once_are_done_once(desk: Desk) -> None:
