@@ -9,7 +9,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 from db.errors import ToolInputError
@@ -27,6 +35,7 @@ _LARGEST_NUMBER = 2**63 - 1
 
 _MAPPING_TEXT = "{field} must map names to strings"
 OURS = "chattool"
+NO_TEXT = "has characters that are no text"
 
 _HINTS = {"template_id": "call list_templates"}
 
@@ -39,7 +48,22 @@ class ToolArgs(BaseModel):
 
 def _name(value: object) -> str:
     # A name is never an argument error: what cannot be one gets a generated name.
-    return value if isinstance(value, str) else ""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+
+
+def is_text(value: str) -> bool:
+    """Whether all of it is characters. JSON can hold half of a surrogate pair, a file cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _text(value: str, info: ValidationInfo) -> str:
+    if not is_text(value):
+        raise PydanticCustomError(OURS, "{field} " + NO_TEXT, {"field": info.field_name or ""})
+    return value
 
 
 def _seconds(value: object, info: ValidationInfo) -> float:
@@ -130,7 +154,7 @@ Name = Annotated[str, BeforeValidator(_name)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(json_schema_extra={"minimum": 0})]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 # Values that are the template's or the workspace's business are not trimmed.
-Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
+Verbatim = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_text)]
 TextsByName = Annotated[dict[str, Verbatim], BeforeValidator(_texts_by_name)]
 
 
@@ -285,6 +309,8 @@ def _sentence(problem: ErrorDetails) -> str:
             return f'unknown argument "{field[:_LONGEST_ECHO]}"'
         case "missing":
             return f"{field} is required{hint(field)}"
+        case "string_unicode":
+            return f"{field} {NO_TEXT}"
         case kind if kind == OURS:
             return problem["msg"]
         case _:

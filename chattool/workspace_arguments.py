@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from chattool.arguments import OURS, Seconds, TextsByName, ToolArgs, Verbatim, WholeNumber, wait_field
+from chattool.arguments import (
+    NO_TEXT,
+    OURS,
+    Seconds,
+    TextsByName,
+    ToolArgs,
+    Verbatim,
+    WholeNumber,
+    is_text,
+    wait_field,
+)
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
 
 _TRUE, _FALSE = (True, 1, "true", "True", "1", "yes"), (False, 0, "false", "False", "0", "no", "")
-_EDITS_TEXT = "edits must be a list of objects with path, old and new; item {number}: {problem}"
+_EDITS_TEXT = "edits must be a list of objects with path, old and new; {problem}"
 
 
 def _flag(value: object, info: ValidationInfo) -> bool:
@@ -50,8 +60,10 @@ def _edits(value: object) -> list[FileEdit]:
         except (ValueError, RecursionError):
             value = None
     edits = [value] if isinstance(value, Mapping) else value
-    if not isinstance(edits, list) or not edits:
-        raise _bad_edit(1, "there is none")
+    if not isinstance(edits, list):
+        raise _bad_edits("it is no list")
+    if not edits:
+        raise _bad_edits("it is empty")
     return [_edit(number, each) for number, each in enumerate(edits, 1)]
 
 
@@ -62,8 +74,10 @@ def _edit(number: int, value: object) -> FileEdit:
         raise _bad_edit(number, "it is no object")
     given = {name: each for name, each in value.items() if each is not None}
     for name in ("path", "old", "new"):
-        if not isinstance(given.get(name), str):
+        if not isinstance(text := given.get(name), str):
             raise _bad_edit(number, f"{name} is required and must be text")
+        if not is_text(text):
+            raise _bad_edit(number, f"{name} {NO_TEXT}")
     if unknown := given.keys() - FileEdit.model_fields.keys():
         raise _bad_edit(number, f'unknown key "{str(min(unknown, key=str))[:80]}"')
     if given.get("replace_all", False) not in (*_TRUE, *_FALSE):
@@ -72,7 +86,11 @@ def _edit(number: int, value: object) -> FileEdit:
 
 
 def _bad_edit(number: int, problem: str) -> PydanticCustomError:
-    return PydanticCustomError(OURS, _EDITS_TEXT, {"number": number, "problem": problem})
+    return _bad_edits(f"item {number}: {problem}")
+
+
+def _bad_edits(problem: str) -> PydanticCustomError:
+    return PydanticCustomError(OURS, _EDITS_TEXT, {"problem": problem})
 
 
 _PROCESS_ID = "The process_id that execute answered."

@@ -151,6 +151,6 @@ def test_wait_seconds_that_is_no_number_is_refused(given: object) -> None:
     assert text == "wait_seconds must be a number of seconds, 0 or more"
 
 
-@pytest.mark.parametrize("given", [5, True, ["a"], {"a": 1}, 1.5])
+@pytest.mark.parametrize("given", [5, True, ["a"], {"a": 1}, 1.5, "\ud800"])
 def test_a_name_is_never_an_argument_error(given: object) -> None:
     assert isinstance(create(name=given).name, str)

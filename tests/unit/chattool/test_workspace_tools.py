@@ -268,7 +268,34 @@ async def test_an_interrupt_passes_through_to_the_call(running: Host) -> None:
         (
             "edit_files",
             {"edits": "[]"},
-            "edits must be a list of objects with path, old and new; item 1: there is none",
+            "edits must be a list of objects with path, old and new; it is empty",
+        ),
+        (
+            "edit_files",
+            {"edits": "x"},
+            "edits must be a list of objects with path, old and new; it is no list",
+        ),
+        (
+            "edit_files",
+            {"edits": [{"path": "a", "old": "\ud800", "new": "c"}]},
+            (
+                "edits must be a list of objects with path, old and new; "
+                "item 1: old has characters that are no text"
+            ),
+        ),
+        ("execute", {"command": "echo \ud800"}, "command has characters that are no text"),
+        ("execute", {"command": "a", "cwd": "\ud800"}, "cwd has characters that are no text"),
+        ("execute", {"command": "a", "env": {"A": "\ud800"}}, "env has characters that are no text"),
+        ("execute", {"command": "a", "env": {"\ud800": "A"}}, "env has characters that are no text"),
+        ("stop_process", {"process_id": "\ud800"}, "process_id has characters that are no text"),
+        ("write_file", {"path": "a", "content": "\udfff"}, "content has characters that are no text"),
+        ("list_files", {"path": "\ud800"}, "path has characters that are no text"),
+        ("list_templates", {"query": "\ud800"}, "query has characters that are no text"),
+        ("read_template", {"template_id": "\ud800"}, "template_id has characters that are no text"),
+        (
+            "create_workspace",
+            {"template_id": "x", "parameters": {"a": "\ud800"}},
+            "parameters has characters that are no text",
         ),
         (
             "edit_files",
