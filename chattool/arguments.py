@@ -33,6 +33,7 @@ _LONGEST_ECHO = 80
 _LONGEST_WAIT = timedelta(days=365)
 _LARGEST_NUMBER = 2**63 - 1
 
+_SECONDS_TEXT = "{field} must be a number of seconds, 0 or more"
 _MAPPING_TEXT = "{field} must map names to strings"
 OURS = "chattool"
 NO_TEXT = "has characters that are no text"
@@ -66,15 +67,26 @@ def _text(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _wait(value: object, info: ValidationInfo) -> float:
+    # To wait for less than nothing is harmless, and means not to wait.
+    return max(_seconds(value, info), 0.0)
+
+
+def _time_limit(value: object, info: ValidationInfo) -> float:
+    seconds = _seconds(value, info)
+    if seconds < 0:
+        raise PydanticCustomError(OURS, _SECONDS_TEXT, {"field": info.field_name or ""})
+    return seconds
+
+
 def _seconds(value: object, info: ValidationInfo) -> float:
     try:
         seconds = float(value) if isinstance(value, str | int | float) else math.nan
     except (ValueError, OverflowError):
         seconds = math.nan
     if isinstance(value, bool) or not math.isfinite(seconds):
-        text = "{field} must be a number of seconds, 0 or more"
-        raise PydanticCustomError(OURS, text, {"field": info.field_name or ""})
-    return min(max(seconds, 0.0), _LONGEST_WAIT.total_seconds())
+        raise PydanticCustomError(OURS, _SECONDS_TEXT, {"field": info.field_name or ""})
+    return min(seconds, _LONGEST_WAIT.total_seconds())
 
 
 def _whole_number(value: object, info: ValidationInfo) -> int:
@@ -85,6 +97,14 @@ def _whole_number(value: object, info: ValidationInfo) -> int:
     if number is None or isinstance(value, bool) or (isinstance(value, float) and number != value):
         raise PydanticCustomError(OURS, "{field} must be a whole number", {"field": info.field_name or ""})
     return min(max(number, -_LARGEST_NUMBER), _LARGEST_NUMBER)
+
+
+def _counting_number(value: object, info: ValidationInfo) -> int:
+    number = _whole_number(value, info)
+    if number < 1:
+        text = "{field} must be a whole number, 1 or more"
+        raise PydanticCustomError(OURS, text, {"field": info.field_name or ""})
+    return number
 
 
 def _texts_by_name(value: object, info: ValidationInfo) -> dict[str, str]:
@@ -151,8 +171,10 @@ def _plain_text(value: object) -> str:
 
 
 Name = Annotated[str, BeforeValidator(_name)]
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(json_schema_extra={"minimum": 0})]
+Seconds = Annotated[float, BeforeValidator(_wait), Field(json_schema_extra={"minimum": 0})]
+TimeLimit = Annotated[float, BeforeValidator(_time_limit), Field(json_schema_extra={"minimum": 0})]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+CountingNumber = Annotated[int, BeforeValidator(_counting_number)]
 # Values that are the template's or the workspace's business are not trimmed.
 Verbatim = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_text)]
 TextsByName = Annotated[dict[str, Verbatim], BeforeValidator(_texts_by_name)]

@@ -6,17 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chattool.arguments import (
     NO_TEXT,
     OURS,
+    CountingNumber,
     Seconds,
     TextsByName,
+    TimeLimit,
     ToolArgs,
     Verbatim,
     WholeNumber,
+    echo,
     is_text,
     wait_field,
 )
@@ -93,6 +96,19 @@ def _bad_edits(problem: str) -> PydanticCustomError:
     return PydanticCustomError(OURS, _EDITS_TEXT, {"problem": problem})
 
 
+def _environment(env: dict[str, str]) -> dict[str, str]:
+    for name, value in env.items():
+        if not name:
+            raise PydanticCustomError(OURS, "env has an empty name")
+        if "=" in name or "\0" in name:
+            text = "env has a name that no environment variable can have: {name}"
+            raise PydanticCustomError(OURS, text, {"name": echo(name)})
+        if "\0" in value:
+            text = "env has a value with the character NUL: {name}"
+            raise PydanticCustomError(OURS, text, {"name": name})
+    return env
+
+
 _PROCESS_ID = "The process_id that execute answered."
 _PATH = "relative to the workspace's directory, or absolute and inside it"
 
@@ -102,8 +118,10 @@ class ExecuteArgs(ToolArgs):
 
     command: Verbatim = Field(description="Command line for the shell (bash where the workspace has it).")
     cwd: Verbatim = Field(default="", description=f"Directory to run in, {_PATH}. Left out: that directory.")
-    env: TextsByName = Field(default_factory=dict, description="More environment variables, by name.")
-    timeout_seconds: Seconds | None = Field(
+    env: Annotated[TextsByName, AfterValidator(_environment)] = Field(
+        default_factory=dict, description="More environment variables, by name."
+    )
+    timeout_seconds: TimeLimit | None = Field(
         default=None,
         description="The command is ended after this time, however long calls wait. Left out: 60; with "
         "background: never.",
@@ -139,8 +157,8 @@ class ReadFileArgs(ToolArgs):
     """Arguments of ``read_file``."""
 
     path: Verbatim = Field(description=f"Path of the file, {_PATH}.")
-    offset: WholeNumber = Field(default=1, description="First line to read, from 1.")
-    limit: WholeNumber = Field(default=2000, description="How many lines to read at most.")
+    offset: CountingNumber = Field(default=1, description="First line to read, from 1.")
+    limit: CountingNumber = Field(default=2000, description="How many lines to read at most.")
 
 
 class WriteFileArgs(ToolArgs):
@@ -162,5 +180,5 @@ class ListFilesArgs(ToolArgs):
     """Arguments of ``list_files``."""
 
     path: Verbatim = Field(default="", description=f"Directory, {_PATH}. Left out: that directory.")
-    depth: WholeNumber = Field(default=2, description="How many levels of directories to show, 1 to 10.")
+    depth: CountingNumber = Field(default=2, description="How many levels of directories to show, 1 to 10.")
     hidden: Flag = Field(default=False, description="Show names that begin with a dot, too.")

@@ -46,8 +46,8 @@ async def read_file(context: ToolContext, arguments: ReadFileArgs) -> ToolRespon
     """Lines of a file."""
     request = {
         "path": arguments.path,
-        "offset": max(arguments.offset, 1),
-        "limit": min(max(arguments.limit, 1), _MOST_LINES),
+        "offset": arguments.offset,
+        "limit": min(arguments.limit, _MOST_LINES),
     }
     return await answer(_read(WorkspaceCall(context, "read_file"), request))
 
@@ -78,7 +78,7 @@ async def list_files(context: ToolContext, arguments: ListFilesArgs) -> ToolResp
     """What is in a directory."""
     request = {
         "path": arguments.path,
-        "depth": min(max(arguments.depth, 1), _DEEPEST),
+        "depth": min(arguments.depth, _DEEPEST),
         "hidden": arguments.hidden,
     }
     return await answer(WorkspaceCall(context, "list_files").ask("list_files", request, ListFilesResult))

@@ -310,7 +310,27 @@ async def test_an_interrupt_passes_through_to_the_call(running: Host) -> None:
             {"edits": [{"path": "a", "old": "b", "new": "c", "line": 3}]},
             'edits must be a list of objects with path, old and new; item 1: unknown key "line"',
         ),
+        (
+            "execute",
+            {"command": "a", "timeout_seconds": -5},
+            "timeout_seconds must be a number of seconds, 0 or more",
+        ),
         ("read_file", {"path": "a", "offset": "x"}, "offset must be a whole number"),
+        ("read_file", {"path": "a", "offset": 0}, "offset must be a whole number, 1 or more"),
+        ("read_file", {"path": "a", "limit": "-1"}, "limit must be a whole number, 1 or more"),
+        ("list_files", {"depth": 0}, "depth must be a whole number, 1 or more"),
+        ("execute", {"command": "a", "env": {"": "1"}}, "env has an empty name"),
+        (
+            "execute",
+            {"command": "a", "env": {"A=B": "1"}},
+            "env has a name that no environment variable can have: 'A=B'",
+        ),
+        (
+            "execute",
+            {"command": "a", "env": {"A\0": "1"}},
+            "env has a name that no environment variable can have: 'A\\x00'",
+        ),
+        ("execute", {"command": "a", "env": {"A": "x\0"}}, "env has a value with the character NUL: A"),
     ],
 )
 async def test_bad_arguments_are_refused_in_our_words(
