@@ -255,7 +255,8 @@ def parsed(model: type[A], given: Mapping[str, object] | str | None) -> A:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        problems = [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
+        found = error.errors(include_url=False, include_input=False)
+        problems = [_sentence(problem, model.model_fields) for problem in found]
         raise ToolInputError(". ".join(dict.fromkeys(problems))) from None
 
 
@@ -324,11 +325,11 @@ def _list_from_text(model: type[ToolArgs], name: str, value: object) -> object:
         return value
 
 
-def _sentence(problem: ErrorDetails) -> str:
+def _sentence(problem: ErrorDetails, known: Iterable[str]) -> str:
     field = str(problem["loc"][0]) if problem["loc"] else "arguments"
     match problem["type"]:
         case "extra_forbidden":
-            return f'unknown argument "{field[:_LONGEST_ECHO]}"'
+            return f'unknown argument "{field[:_LONGEST_ECHO]}"; there are: {", ".join(known) or "none"}'
         case "missing":
             return f"{field} is required{hint(field)}"
         case "string_unicode":

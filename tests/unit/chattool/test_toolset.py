@@ -116,9 +116,10 @@ async def test_a_call_id_that_is_no_text_is_a_text_error(host: Host, call_id: An
 async def test_bad_arguments_are_a_text_error_in_our_words(host: Host) -> None:
     response = await host.create(size="big")
 
-    assert (response.is_error, response.content) == (True, 'unknown argument "size"')
+    text = 'unknown argument "size"; there are: template_id, name, parameters, preset_id, wait_seconds'
+    assert (response.is_error, response.content) == (True, text)
     assert response.result is None
-    assert response.data == {"error": 'unknown argument "size"'}
+    assert response.data == {"error": text}
     assert not response.ok
 
 

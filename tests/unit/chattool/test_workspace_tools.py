@@ -264,7 +264,7 @@ async def test_an_interrupt_passes_through_to_the_call(running: Host) -> None:
             {"command": "a", "timeout_seconds": "soon"},
             "timeout_seconds must be a number of seconds, 0 or more",
         ),
-        ("execute", {"command": "a", "shell": "zsh"}, 'unknown argument "shell"'),
+        ("stop_process", {"id": "a", "process_id": "b"}, 'unknown argument "id"; there are: process_id'),
         (
             "edit_files",
             {"edits": "[]"},
