@@ -9,7 +9,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 from db.errors import ToolInputError
@@ -25,8 +33,10 @@ _LONGEST_ECHO = 80
 _LONGEST_WAIT = timedelta(days=365)
 _LARGEST_NUMBER = 2**63 - 1
 
+_SECONDS_TEXT = "{field} must be a number of seconds, 0 or more"
 _MAPPING_TEXT = "{field} must map names to strings"
 OURS = "chattool"
+NO_TEXT = "has characters that are no text"
 
 _HINTS = {"template_id": "call list_templates"}
 
@@ -39,7 +49,34 @@ class ToolArgs(BaseModel):
 
 def _name(value: object) -> str:
     # A name is never an argument error: what cannot be one gets a generated name.
-    return value if isinstance(value, str) else ""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+
+
+def is_text(value: str) -> bool:
+    """Whether all of it is characters. JSON can hold half of a surrogate pair, a file cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _text(value: str, info: ValidationInfo) -> str:
+    if not is_text(value):
+        raise PydanticCustomError(OURS, "{field} " + NO_TEXT, {"field": info.field_name or ""})
+    return value
+
+
+def _wait(value: object, info: ValidationInfo) -> float:
+    # To wait for less than nothing is harmless, and means not to wait.
+    return max(_seconds(value, info), 0.0)
+
+
+def _time_limit(value: object, info: ValidationInfo) -> float:
+    seconds = _seconds(value, info)
+    if seconds < 0:
+        raise PydanticCustomError(OURS, _SECONDS_TEXT, {"field": info.field_name or ""})
+    return seconds
 
 
 def _seconds(value: object, info: ValidationInfo) -> float:
@@ -48,9 +85,8 @@ def _seconds(value: object, info: ValidationInfo) -> float:
     except (ValueError, OverflowError):
         seconds = math.nan
     if isinstance(value, bool) or not math.isfinite(seconds):
-        text = "{field} must be a number of seconds, 0 or more"
-        raise PydanticCustomError(OURS, text, {"field": info.field_name or ""})
-    return min(max(seconds, 0.0), _LONGEST_WAIT.total_seconds())
+        raise PydanticCustomError(OURS, _SECONDS_TEXT, {"field": info.field_name or ""})
+    return min(seconds, _LONGEST_WAIT.total_seconds())
 
 
 def _whole_number(value: object, info: ValidationInfo) -> int:
@@ -61,6 +97,14 @@ def _whole_number(value: object, info: ValidationInfo) -> int:
     if number is None or isinstance(value, bool) or (isinstance(value, float) and number != value):
         raise PydanticCustomError(OURS, "{field} must be a whole number", {"field": info.field_name or ""})
     return min(max(number, -_LARGEST_NUMBER), _LARGEST_NUMBER)
+
+
+def _counting_number(value: object, info: ValidationInfo) -> int:
+    number = _whole_number(value, info)
+    if number < 1:
+        text = "{field} must be a whole number, 1 or more"
+        raise PydanticCustomError(OURS, text, {"field": info.field_name or ""})
+    return number
 
 
 def _texts_by_name(value: object, info: ValidationInfo) -> dict[str, str]:
@@ -127,10 +171,12 @@ def _plain_text(value: object) -> str:
 
 
 Name = Annotated[str, BeforeValidator(_name)]
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(json_schema_extra={"minimum": 0})]
+Seconds = Annotated[float, BeforeValidator(_wait), Field(json_schema_extra={"minimum": 0})]
+TimeLimit = Annotated[float, BeforeValidator(_time_limit), Field(json_schema_extra={"minimum": 0})]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+CountingNumber = Annotated[int, BeforeValidator(_counting_number)]
 # Values that are the template's or the workspace's business are not trimmed.
-Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
+Verbatim = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_text)]
 TextsByName = Annotated[dict[str, Verbatim], BeforeValidator(_texts_by_name)]
 
 
@@ -209,7 +255,8 @@ def parsed(model: type[A], given: Mapping[str, object] | str | None) -> A:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        problems = [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
+        found = error.errors(include_url=False, include_input=False)
+        problems = [_sentence(problem, model.model_fields) for problem in found]
         raise ToolInputError(". ".join(dict.fromkeys(problems))) from None
 
 
@@ -278,13 +325,15 @@ def _list_from_text(model: type[ToolArgs], name: str, value: object) -> object:
         return value
 
 
-def _sentence(problem: ErrorDetails) -> str:
+def _sentence(problem: ErrorDetails, known: Iterable[str]) -> str:
     field = str(problem["loc"][0]) if problem["loc"] else "arguments"
     match problem["type"]:
         case "extra_forbidden":
-            return f'unknown argument "{field[:_LONGEST_ECHO]}"'
+            return f'unknown argument "{field[:_LONGEST_ECHO]}"; there are: {", ".join(known) or "none"}'
         case "missing":
             return f"{field} is required{hint(field)}"
+        case "string_unicode":
+            return f"{field} {NO_TEXT}"
         case kind if kind == OURS:
             return problem["msg"]
         case _:

@@ -47,10 +47,8 @@ def enveloped(
     lists lose their ends, and ``shortened`` says so. ``chat_id`` is for hosts that have to be told the chat.
     """
     chat = {} if chat_id is None else {"chat_id": chat_id}
-    data = response.data
-    answer = {"error": response.content} if data is None else data
     # Half a surrogate pair, cut out of somebody's output, would break whoever writes this as UTF-8.
-    encoded = _text({"ok": response.ok, **chat, **answer}).encode("utf-8", "replace")
+    encoded = _text({"ok": response.ok, **chat, **response.data}).encode("utf-8", "replace")
     document = json.loads(encoded)
     if len(encoded) > longest_text:
         _shorten(document, longest_text)

@@ -65,7 +65,7 @@ async def _list(call: Inspection, *, query: str, page: int) -> ListTemplatesResu
     return ListTemplatesResult(
         templates=tuple(await asyncio.gather(*(_item(call, actor, each) for each in shown))),
         page=page,
-        next_step=_next_step(visible, found, best),
+        next_step=_next_step(visible, found, best) if shown or not found else _no_page(page, len(found)),
         next_page=page + 1 if found[begin + _PAGE_SIZE :] else None,
         recommended_template_id=best.template.id if best else None,
     )
@@ -112,6 +112,10 @@ async def _item(call: Inspection, actor: Actor, each: RankedTemplate) -> Templat
         last_used_by_you=usage.last_used_at,
         estimated_cost=estimated_cost(version),
     )
+
+
+def _no_page(page: int, found: int) -> str:
+    return f"There is no page {page}. The last page is {-(-found // _PAGE_SIZE)}."
 
 
 def _next_step(

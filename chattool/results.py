@@ -204,19 +204,6 @@ class RequestErrorResult(Result):
     workspace_name: str | None = None
 
 
-MODELS: Mapping[str, type[Result]] = {
-    model.__name__: model
-    for model in (
-        CreateWorkspaceResult,
-        StartWorkspaceResult,
-        StopWorkspaceResult,
-        QuotaErrorResult,
-        BuildFailureResult,
-        RequestErrorResult,
-    )
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class ToolResponse:
     """The answer of a tool: ``content`` is what the model reads, ``result`` what it was made from.
@@ -240,15 +227,14 @@ class ToolResponse:
         return cls(content=_encodable(text), is_error=True)
 
     @property
-    def data(self) -> dict[str, object] | None:
-        """The tool's JSON object; ``None`` for a text error."""
-        return None if self.result is None else self.result.document()
+    def data(self) -> dict[str, object]:
+        """The tool's JSON object; a text error has one with ``error`` alone."""
+        return {"error": self.content} if self.result is None else self.result.document()
 
     @property
     def ok(self) -> bool:
         """Whether the call did what it was for: neither a text error nor a result with ``error``."""
-        data = self.data
-        return not self.is_error and (data is None or "error" not in data)
+        return not self.is_error and "error" not in self.data
 
     def stored(self) -> dict[str, object]:
         """A JSON document from which ``restored`` makes an equal response."""
@@ -257,15 +243,15 @@ class ToolResponse:
         return {"model": type(self.result).__name__, "result": self.data}
 
     @classmethod
-    def restored(cls, stored: Mapping[str, object]) -> ToolResponse:
-        """The response that ``stored`` was made from.
+    def restored(cls, stored: Mapping[str, object], models: Mapping[str, type[Result]]) -> ToolResponse:
+        """The response that ``stored`` was made from; ``models`` are those it may carry, by name.
 
         Raises:
             KeyError, ValueError: another version of this program wrote it.
         """
         if "text" in stored:
             return cls.text_error(str(stored["text"]))
-        return cls.of(MODELS[str(stored["model"])].model_validate(stored["result"]))
+        return cls.of(models[str(stored["model"])].model_validate(stored["result"]))
 
 
 def _encodable(text: str) -> str:

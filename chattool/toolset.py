@@ -56,7 +56,7 @@ class Toolset:
 
     def envelope(self, name: str, response: ToolResponse, *, chat_id: str | None = None) -> Envelope:
         """The answer of the tool ``name`` as a model is to read it."""
-        tool = self._by_name.get(name)
+        tool = self._tool(name)
         limit = LONGEST_TEXT if tool is None else tool.longest_text
         return enveloped(response, chat_id=chat_id, longest_text=limit)
 
@@ -71,14 +71,15 @@ class Toolset:
         """The answer of the tool ``name``. Raises only ``asyncio.CancelledError``.
 
         ``args`` is an object or JSON text of one; ``progress`` hears of each phase. A call repeated with
-        its ``tool_call_id`` gets the first one's answer.
+        its ``tool_call_id`` gets the first one's answer, or is told that nobody knows what that one did;
+        tools that change nothing just look again.
         """
-        tool = self._by_name.get(name)
+        tool = self._tool(name)
         if tool is None:
             known = ", ".join(self._by_name)
-            return ToolResponse.text_error(f"unknown tool {arguments.echo(name)}; known: {known}")
-        if tool_call_id is not None and len(tool_call_id) > _LONGEST_CALL_ID:
-            return ToolResponse.text_error(f"tool call id is longer than {_LONGEST_CALL_ID} characters")
+            return ToolResponse.text_error(f"unknown tool {arguments.echo(str(name))}; known: {known}")
+        if (problem := _problem_of_call_id(tool_call_id)) is not None:
+            return ToolResponse.text_error(problem)
         context = replace(
             self.context,
             tool_call_id=tool_call_id or self.context.tool_call_id,
@@ -88,6 +89,22 @@ class Toolset:
             return await tool.call(context, args)
         except Exception as error:  # noqa: BLE001 - the last place that can keep its text from the model
             return internal_error(name, error)
+
+    def _tool(self, name: object) -> Tool[Any] | None:
+        # Hosts pass on what a model has sent, whatever it is.
+        return self._by_name.get(name) if isinstance(name, str) else None
+
+
+def _problem_of_call_id(call_id: object) -> str | None:
+    match call_id:
+        case None:
+            return None
+        case str() if len(call_id) <= _LONGEST_CALL_ID:
+            return None
+        case str():
+            return f"tool call id is longer than {_LONGEST_CALL_ID} characters"
+        case _:
+            return "tool call id must be text"
 
 
 def internal_error(tool: str, error: Exception) -> ToolResponse:

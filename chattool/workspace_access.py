@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum, auto
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeVar, assert_never
 
 from pydantic import ValidationError
@@ -16,7 +18,7 @@ from chattool.readiness import read_agents
 from chattool.results import ToolResponse, identity
 from chattool.situation import existing, read_situation
 from chattool.workspace_calls import AgentAway, AgentCallFailed, AgentCallLost
-from db.errors import ChattoolError, NotFound
+from db.errors import ChattoolError, NotFound, RequestError
 from db.states import AgentConnection, AgentLifecycle, Transition
 
 if TYPE_CHECKING:
@@ -43,6 +45,15 @@ _ENDED = frozenset(
 )
 
 
+class Outcome(Enum):
+    """What is known about what a call has done in the workspace."""
+
+    NOTHING_DONE = auto()
+    ANSWERED = auto()
+    """The agent has answered, or is known to be lost."""
+    UNKNOWN = auto()
+
+
 @dataclass(frozen=True)
 class Reached:
     """A running workspace whose agent is in contact."""
@@ -56,7 +67,8 @@ class WorkspaceCall(Call):
 
     def __init__(self, context: ToolContext, tool: str, *, wait: timedelta | None = None) -> None:
         super().__init__(context, wait=wait, owner_error=f"authorize {tool} owner")
-        self._tool = tool
+        self.tool = tool
+        self.outcome = Outcome.NOTHING_DONE
         self._reached: Reached | None = None
 
     async def reach(self) -> Reached:
@@ -80,10 +92,13 @@ class WorkspaceCall(Call):
         actor = await self.owner()
         wait = request.get("wait_ms", 0)
         timeout = CALL_MARGIN + timedelta(milliseconds=wait if isinstance(wait, int) else 0)
+        self.outcome = Outcome.UNKNOWN
         try:
             answer = await self.backend.agent_call(actor, reached.agent.id, method, request, timeout=timeout)
         except ChattoolError as error:
+            self.outcome = _outcome(error)
             raise ToolError(self._text(error)) from error
+        self.outcome = Outcome.ANSWERED
         fields = {**answer, **more, **identity(reached.workspace), "startup": _startup(reached.agent)}
         try:
             return model.model_validate({name: fields[name] for name in model.model_fields.keys() & fields})
@@ -125,15 +140,27 @@ class WorkspaceCall(Call):
                 )
             case AgentCallLost():
                 return (
-                    f"the workspace's agent was lost during {self._tool}; what was done is unknown. "
+                    f"the workspace's agent was lost during {self.tool}; what was done is unknown. "
                     f"Look at the workspace before you repeat it; if the agent stays away, {_RESTART}"
                 )
             case AgentCallFailed(reason="UNKNOWN_METHOD"):
-                return f"the workspace's agent is too old for {self._tool}; {_RESTART}"
+                return f"the workspace's agent is too old for {self.tool}; {_RESTART}"
             case NotFound():
                 return "the workspace was built anew meanwhile; call start_workspace, then try again"
             case _:
                 return str(error)
+
+
+def _outcome(error: ChattoolError) -> Outcome:
+    match error:
+        case AgentAway():
+            return Outcome.NOTHING_DONE
+        case RequestError() if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Outcome.NOTHING_DONE
+        case AgentCallFailed() | AgentCallLost():
+            return Outcome.ANSWERED
+        case _:
+            return Outcome.UNKNOWN
 
 
 async def answer(work: Awaitable[WorkspaceAnswer]) -> ToolResponse:

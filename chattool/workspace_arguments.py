@@ -6,16 +6,29 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from chattool.arguments import OURS, Seconds, TextsByName, ToolArgs, Verbatim, WholeNumber, wait_field
+from chattool.arguments import (
+    NO_TEXT,
+    OURS,
+    CountingNumber,
+    Seconds,
+    TextsByName,
+    TimeLimit,
+    ToolArgs,
+    Verbatim,
+    WholeNumber,
+    echo,
+    is_text,
+    wait_field,
+)
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
 
 _TRUE, _FALSE = (True, 1, "true", "True", "1", "yes"), (False, 0, "false", "False", "0", "no", "")
-_EDITS_TEXT = "edits must be a list of objects with path, old and new; item {number}: {problem}"
+_EDITS_TEXT = "edits must be a list of objects with path, old and new; {problem}"
 
 
 def _flag(value: object, info: ValidationInfo) -> bool:
@@ -50,8 +63,10 @@ def _edits(value: object) -> list[FileEdit]:
         except (ValueError, RecursionError):
             value = None
     edits = [value] if isinstance(value, Mapping) else value
-    if not isinstance(edits, list) or not edits:
-        raise _bad_edit(1, "there is none")
+    if not isinstance(edits, list):
+        raise _bad_edits("it is no list")
+    if not edits:
+        raise _bad_edits("it is empty")
     return [_edit(number, each) for number, each in enumerate(edits, 1)]
 
 
@@ -62,8 +77,10 @@ def _edit(number: int, value: object) -> FileEdit:
         raise _bad_edit(number, "it is no object")
     given = {name: each for name, each in value.items() if each is not None}
     for name in ("path", "old", "new"):
-        if not isinstance(given.get(name), str):
+        if not isinstance(text := given.get(name), str):
             raise _bad_edit(number, f"{name} is required and must be text")
+        if not is_text(text):
+            raise _bad_edit(number, f"{name} {NO_TEXT}")
     if unknown := given.keys() - FileEdit.model_fields.keys():
         raise _bad_edit(number, f'unknown key "{str(min(unknown, key=str))[:80]}"')
     if given.get("replace_all", False) not in (*_TRUE, *_FALSE):
@@ -72,7 +89,24 @@ def _edit(number: int, value: object) -> FileEdit:
 
 
 def _bad_edit(number: int, problem: str) -> PydanticCustomError:
-    return PydanticCustomError(OURS, _EDITS_TEXT, {"number": number, "problem": problem})
+    return _bad_edits(f"item {number}: {problem}")
+
+
+def _bad_edits(problem: str) -> PydanticCustomError:
+    return PydanticCustomError(OURS, _EDITS_TEXT, {"problem": problem})
+
+
+def _environment(env: dict[str, str]) -> dict[str, str]:
+    for name, value in env.items():
+        if not name:
+            raise PydanticCustomError(OURS, "env has an empty name")
+        if "=" in name or "\0" in name:
+            text = "env has a name that no environment variable can have: {name}"
+            raise PydanticCustomError(OURS, text, {"name": echo(name)})
+        if "\0" in value:
+            text = "env has a value with the character NUL: {name}"
+            raise PydanticCustomError(OURS, text, {"name": name})
+    return env
 
 
 _PROCESS_ID = "The process_id that execute answered."
@@ -84,8 +118,10 @@ class ExecuteArgs(ToolArgs):
 
     command: Verbatim = Field(description="Command line for the shell (bash where the workspace has it).")
     cwd: Verbatim = Field(default="", description=f"Directory to run in, {_PATH}. Left out: that directory.")
-    env: TextsByName = Field(default_factory=dict, description="More environment variables, by name.")
-    timeout_seconds: Seconds | None = Field(
+    env: Annotated[TextsByName, AfterValidator(_environment)] = Field(
+        default_factory=dict, description="More environment variables, by name."
+    )
+    timeout_seconds: TimeLimit | None = Field(
         default=None,
         description="The command is ended after this time, however long calls wait. Left out: 60; with "
         "background: never.",
@@ -121,8 +157,8 @@ class ReadFileArgs(ToolArgs):
     """Arguments of ``read_file``."""
 
     path: Verbatim = Field(description=f"Path of the file, {_PATH}.")
-    offset: WholeNumber = Field(default=1, description="First line to read, from 1.")
-    limit: WholeNumber = Field(default=2000, description="How many lines to read at most.")
+    offset: CountingNumber = Field(default=1, description="First line to read, from 1.")
+    limit: CountingNumber = Field(default=2000, description="How many lines to read at most.")
 
 
 class WriteFileArgs(ToolArgs):
@@ -144,5 +180,5 @@ class ListFilesArgs(ToolArgs):
     """Arguments of ``list_files``."""
 
     path: Verbatim = Field(default="", description=f"Directory, {_PATH}. Left out: that directory.")
-    depth: WholeNumber = Field(default=2, description="How many levels of directories to show, 1 to 10.")
+    depth: CountingNumber = Field(default=2, description="How many levels of directories to show, 1 to 10.")
     hidden: Flag = Field(default=False, description="Show names that begin with a dot, too.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chattool import arguments as tool_arguments
 from chattool.errors import ToolError
+from chattool.once import answer_once
 from chattool.workspace_access import WorkspaceCall, answer
 from chattool.workspace_results import ProcessResult
 
@@ -57,7 +58,8 @@ _MORE = "There is more output; call process_output again with next_after as afte
 
 async def execute(context: ToolContext, arguments: ExecuteArgs) -> ToolResponse:
     """Run a command in the chat's workspace."""
-    return await answer(_execute(context, arguments))
+    call = WorkspaceCall(context, "execute", wait=tool_arguments.wait_bound(arguments.wait_seconds))
+    return await answer_once(call, arguments, lambda: _execute(call, arguments))
 
 
 async def process_output(context: ToolContext, arguments: ProcessOutputArgs) -> ToolResponse:
@@ -68,13 +70,13 @@ async def process_output(context: ToolContext, arguments: ProcessOutputArgs) -> 
 async def stop_process(context: ToolContext, arguments: StopProcessArgs) -> ToolResponse:
     """End a command."""
     call = WorkspaceCall(context, "stop_process")
-    return await answer(call.ask("stop_process", {"process_id": arguments.process_id}, ProcessResult))
+    request = {"process_id": arguments.process_id}
+    return await answer_once(call, arguments, lambda: call.ask("stop_process", request, ProcessResult))
 
 
-async def _execute(context: ToolContext, arguments: ExecuteArgs) -> ProcessResult:
+async def _execute(call: WorkspaceCall, arguments: ExecuteArgs) -> ProcessResult:
     if not arguments.command.strip():
         raise ToolError("command is required")
-    call = WorkspaceCall(context, "execute", wait=tool_arguments.wait_bound(arguments.wait_seconds))
     await call.reach()  # what that takes is a part of the wait
     limit = _limit(arguments)
     wait = timedelta() if arguments.background else call.left(_LONGEST_WAIT)

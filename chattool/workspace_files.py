@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chattool.errors import ToolError
+from chattool.once import answer_once
 from chattool.workspace_access import WorkspaceCall, answer
 from chattool.workspace_results import EditFilesResult, ListFilesResult, ReadFileResult, WriteFileResult
 
@@ -45,8 +46,8 @@ async def read_file(context: ToolContext, arguments: ReadFileArgs) -> ToolRespon
     """Lines of a file."""
     request = {
         "path": arguments.path,
-        "offset": max(arguments.offset, 1),
-        "limit": min(max(arguments.limit, 1), _MOST_LINES),
+        "offset": arguments.offset,
+        "limit": min(arguments.limit, _MOST_LINES),
     }
     return await answer(_read(WorkspaceCall(context, "read_file"), request))
 
@@ -61,21 +62,23 @@ async def _read(call: WorkspaceCall, request: dict[str, object]) -> ReadFileResu
 
 async def write_file(context: ToolContext, arguments: WriteFileArgs) -> ToolResponse:
     """Make or replace a file."""
+    call = WorkspaceCall(context, "write_file")
     request = {"path": arguments.path, "content": arguments.content}
-    return await answer(WorkspaceCall(context, "write_file").ask("write_file", request, WriteFileResult))
+    return await answer_once(call, arguments, lambda: call.ask("write_file", request, WriteFileResult))
 
 
 async def edit_files(context: ToolContext, arguments: EditFilesArgs) -> ToolResponse:
     """Replace texts in files."""
+    call = WorkspaceCall(context, "edit_files")
     request = {"edits": [edit.model_dump() for edit in arguments.edits]}
-    return await answer(WorkspaceCall(context, "edit_files").ask("edit_files", request, EditFilesResult))
+    return await answer_once(call, arguments, lambda: call.ask("edit_files", request, EditFilesResult))
 
 
 async def list_files(context: ToolContext, arguments: ListFilesArgs) -> ToolResponse:
     """What is in a directory."""
     request = {
         "path": arguments.path,
-        "depth": min(max(arguments.depth, 1), _DEEPEST),
+        "depth": min(arguments.depth, _DEEPEST),
         "hidden": arguments.hidden,
     }
     return await answer(WorkspaceCall(context, "list_files").ask("list_files", request, ListFilesResult))

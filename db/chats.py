@@ -101,7 +101,13 @@ _UPDATE_CALL = (
     .where(
         chat_tool_calls.c.chat_id == bindparam("chat"), chat_tool_calls.c.tool_call_id == bindparam("call")
     )
-    .values(workspace_id=bindparam("workspace"), build_id=bindparam("build"), answer=bindparam("answer"))
+    .values(
+        tool=bindparam("called_tool"),
+        request_hash=bindparam("hash"),
+        workspace_id=bindparam("workspace"),
+        build_id=bindparam("build"),
+        answer=bindparam("answer"),
+    )
 )
 _KEY_OF_CALL = (chat_tool_calls.c.chat_id, chat_tool_calls.c.tool_call_id)
 _PRUNE_CALLS = delete(chat_tool_calls).where(
@@ -225,7 +231,14 @@ def record_tool_call(
 ) -> None:
     """Insert or replace the record of a tool call."""
     changed = conn.run(
-        _UPDATE_CALL, chat=chat_id, call=tool_call_id, workspace=workspace_id, build=build_id, answer=answer
+        _UPDATE_CALL,
+        chat=chat_id,
+        call=tool_call_id,
+        called_tool=tool,
+        hash=request_hash,
+        workspace=workspace_id,
+        build=build_id,
+        answer=answer,
     )
     if not changed:
         conn.run(

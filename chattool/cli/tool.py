@@ -42,7 +42,7 @@ def call(
             "--argument",
             "-a",
             metavar="NAME=VALUE",
-            help="One argument. parameters.NAME=VALUE sets a template parameter; "
+            help="One argument. NAME.KEY=VALUE sets one entry of a map, as parameters.cpu=2; "
             "template=NAME and preset=NAME stand for the ids.",
             show_default=False,
         ),
@@ -131,11 +131,11 @@ async def _call(
     from chattool.cli.session import open_working_operations
     from chattool.cli.tool_call import LiveCall
 
-    _tool(name)
+    tool = _tool(name)
     if pairs and arguments_json is not None:
         raise WrongUsage("give the arguments either with -a or with --json")
     arguments = (
-        tool_arguments.from_pairs(pairs)
+        tool_arguments.from_pairs(tool.args, pairs)
         if arguments_json is None
         else tool_arguments.from_json(arguments_json)
     )
@@ -150,7 +150,7 @@ async def _call(
                 seen = f"chattool builds logs {live.build_id} --follow"
                 command.screen.note(f"The build goes on. Watch it with: {seen}")
             raise
-    if response.data is None:
+    if response.is_error:
         if command.screen.json:
             command.screen.document({"error": response.content, "code": "TOOL_ERROR"})
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_origin
 
 from chattool.cli.command import WrongUsage
 from db.errors import NotFound
@@ -12,9 +12,10 @@ from db.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from chattool.arguments import ToolArgs
     from chattool.cli.operations import Operations, Template
 
-_PARAMETER = "parameters."
+_IDS = {"template": "template_id", "preset": "preset_id"}
 
 
 def from_json(text: str) -> Mapping[str, object]:
@@ -34,29 +35,36 @@ def from_json(text: str) -> Mapping[str, object]:
     return arguments
 
 
-def from_pairs(pairs: Sequence[str]) -> Mapping[str, object]:
-    """The arguments written as ``name=value``; ``parameters.NAME=value`` sets one template parameter.
+def from_pairs(model: type[ToolArgs], pairs: Sequence[str]) -> Mapping[str, object]:
+    """The arguments written as ``name=value``; ``name.key=value`` sets one entry of a map.
 
     Raises:
-        WrongUsage: a pair without ``=``, or a name given twice.
+        WrongUsage: a pair without ``=``, a name given twice, or one thing in two ways.
     """
     arguments: dict[str, object] = {}
-    parameters: dict[str, object] = {}
+    maps: dict[str, dict[str, object]] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name:
             raise WrongUsage(f"-a takes name=value, not {pair!r}")
         target, key = arguments, name
-        if name.startswith(_PARAMETER):
-            target, key = parameters, name.removeprefix(_PARAMETER)
+        before, dot, entry = name.partition(".")
+        if dot and _is_map(model, before):
+            target, key = maps.setdefault(before, {}), entry
         if key in target:
             raise WrongUsage(f"{name} is given twice")
         target[key] = value
-    if parameters:
-        if "parameters" in arguments:
-            raise WrongUsage("give either parameters={...} or parameters.NAME=value")
-        arguments["parameters"] = parameters
-    return arguments
+    for name in maps.keys() & arguments:
+        raise WrongUsage(f"give either {name}={{...}} or {name}.NAME=value")
+    for name, id_name in _IDS.items():
+        if name in arguments and id_name in arguments:
+            raise WrongUsage(f"give either {name}=NAME or {id_name}=ID")
+    return {**arguments, **maps}
+
+
+def _is_map(model: type[ToolArgs], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and get_origin(field.annotation) is dict
 
 
 async def resolved(operations: Operations, given: Mapping[str, object]) -> Mapping[str, object]:

@@ -167,7 +167,7 @@ class Tour:
         response = await self._dispatch(
             "fourth", "create_workspace", {"template_id": str(self._templates[_SMALL])}
         )
-        if response.data is None or response.data.get("error_code") != "INSUFFICIENT_QUOTA":
+        if response.data.get("error_code") != "INSUFFICIENT_QUOTA":
             raise TourFailed(f"the quota was not enforced: {response.content}")
         self._view.document(response.data)
         self._note("create_workspace_over_quota", answer=response.data)
@@ -255,6 +255,6 @@ class Tour:
 
 
 def _succeeded(response: ToolResponse) -> dict[str, object]:
-    if not response.ok or response.data is None:
+    if not response.ok:
         raise TourFailed(f"the tool answered: {response.content}")
     return response.data

@@ -34,7 +34,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
         template = await engine.push_template(folder)
         given = {"template_id": str(template.id), "name": "dev"}
         created = await (await engine.toolset()).dispatch("create_workspace", given)
-        assert created.data is not None, created.content
+        assert not created.is_error, created.content
         try:
             yield engine
         finally:
@@ -44,7 +44,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
 async def directory(engine: Engine) -> tuple[Path, int]:
     """Where the workspace is, and the process of its agent."""
     answer = await (await engine.toolset()).dispatch("execute", {"command": "pwd; echo $PPID"})
-    assert answer.data is not None, answer.content
+    assert not answer.is_error, answer.content
     path, pid = str(answer.data["output"]).split()
     return Path(path), int(pid)
 

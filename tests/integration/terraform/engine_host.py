@@ -46,7 +46,7 @@ class TerraformEngine:
         toolset = await self.engine.toolset(chat)
         async with asyncio.timeout(GUARD_SECONDS):
             response = await toolset.dispatch(tool, given)
-        assert response.data is not None, response.content
+        assert not response.is_error, response.content
         return response.data
 
     async def consumed(self) -> int:

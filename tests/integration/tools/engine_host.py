@@ -152,7 +152,7 @@ class EngineHost:
 
 def fields(response: ToolResponse) -> dict[str, Any]:
     """The JSON object of a structured answer."""
-    assert response.data is not None, response.content
+    assert not response.is_error, response.content
     return response.data
 
 

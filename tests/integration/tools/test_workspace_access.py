@@ -38,13 +38,16 @@ class Desk:
         self.directory = Path()
 
     async def dispatch(self, tool: str, **arguments: object) -> ToolResponse:
+        return await self.dispatch_as(None, tool, **arguments)
+
+    async def dispatch_as(self, call_id: str | None, tool: str, **arguments: object) -> ToolResponse:
         async with asyncio.timeout(GUARD_SECONDS):
-            return await (await self.tools.toolset()).dispatch(tool, arguments)
+            return await (await self.tools.toolset()).dispatch(tool, arguments, tool_call_id=call_id)
 
     async def call(self, tool: str, **arguments: object) -> dict[str, Any]:
         """The fields of an answer that is no text error."""
         response = await self.dispatch(tool, **arguments)
-        assert response.data is not None, response.content
+        assert not response.is_error, response.content
         assert len(response.content) < 24_000
         return response.data
 
@@ -154,6 +157,54 @@ async def test_an_agent_that_dies_in_a_call_leaves_the_outcome_open(desk: Desk) 
     assert (await desk.call("stop_workspace"))["stopped"] is True
     assert (await desk.call("start_workspace"))["started"] is True
     assert (await desk.call("execute", command="echo back"))["output"] == "back\n"
+
+
+async def test_a_repeated_change_gets_the_first_answer_and_is_not_made_again(desk: Desk) -> None:
+    edit = {"path": "counter", "old": "ran", "new": "ran ran"}
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("execute", {"command": "echo ran >> counter; printf 'a\\0b'; wc -l < counter"}),
+        ("edit_files", {"edits": [edit]}),
+        ("edit_files", {"edits": [edit | {"old": "walked"}]}),
+        ("write_file", {"path": "new", "content": "first"}),
+        ("execute", {"command": "exec sleep 300", "background": True}),
+    ]
+    first, again = [
+        [await desk.dispatch_as(f"call-{n}", tool, **given) for n, (tool, given) in enumerate(changes)]
+        for _ in range(2)
+    ]
+    process_id = first[-1].data["process_id"]
+    stopped = [await desk.dispatch_as("stop", "stop_process", process_id=process_id) for _ in range(2)]
+
+    assert again == first
+    assert [answer.is_error for answer in first] == [False, False, True, False, False]
+    assert (desk.directory / "counter").read_text() == "ran ran\n"
+    assert stopped[0] == stopped[1]
+    assert stopped[0].data["signal"] == "SIGTERM"
+
+
+async def test_calls_of_one_id_at_once_are_done_once(desk: Desk) -> None:
+    command = "echo ran >> counter"
+
+    answers = await asyncio.gather(*(desk.dispatch_as("call", "execute", command=command) for _ in range(6)))
+
+    assert (desk.directory / "counter").read_text() == "ran\n"
+    assert {answer.content for answer in answers if not answer.is_error}
+    assert (await desk.dispatch_as("call", "execute", command=command)).ok
+
+
+async def test_an_interrupted_command_is_not_run_again(desk: Desk) -> None:
+    ready = Signal(desk.directory / "ready")
+    given = {"command": "echo ran >> counter; echo > ready; sleep 300"}
+    call = asyncio.create_task(desk.dispatch_as("call", "execute", **given))
+    await ready.heard()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    again = await desk.dispatch_as("call", "execute", **given)
+
+    assert "what was done is unknown" in again.content
+    assert (desk.directory / "counter").read_text() == "ran\n"
 
 
 async def test_a_stop_ends_everything_that_commands_have_started(desk: Desk) -> None:

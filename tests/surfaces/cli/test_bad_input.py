@@ -50,6 +50,22 @@ def test_a_bad_parameter_names_its_field_and_makes_no_workspace(
     assert ended.document["validations"][0]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["template=scratch", "template_id=x"], "give either template=NAME or template_id=ID"),
+        (["template=scratch", "preset=a", "preset_id=b"], "give either preset=NAME or preset_id=ID"),
+    ],
+)
+def test_one_thing_said_in_two_ways_is_wrong_usage(cli: CommandLine, words: list[str], said: str) -> None:
+    arguments = [word for pair in words for word in ("-a", pair)]
+
+    ended = cli.inside("--chat", "bad", "tool", "call", "create_workspace", *arguments)
+
+    assert ended.code == 2
+    assert said in ended.err
+
+
 def test_a_workspace_name_that_is_taken_gets_a_number_and_the_first_workspace_stays(cli: CommandLine) -> None:
     create = ("tool", "call", "create_workspace", "-a", "template=scratch", "-a", "name=taken")
 

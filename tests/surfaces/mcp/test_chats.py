@@ -166,5 +166,5 @@ async def test_arguments_are_refused_by_the_tool_in_one_sentence(host: EngineHos
     unknown = await call(origin(host), "list_templates", size="big")
     no_text = await call(origin(host), "list_templates", chat_id=7)
 
-    assert unknown["error"] == 'unknown argument "size"'
+    assert unknown["error"] == 'unknown argument "size"; there are: query, page'
     assert no_text["error"] == "chat_id must be text"

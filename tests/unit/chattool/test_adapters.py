@@ -15,7 +15,7 @@ from chattool.toolset import Toolset
 from tests.conftest import Golden
 from tests.unit.chattool.host import Host
 
-UNKNOWN = 'unknown argument "size"'
+UNKNOWN = 'unknown argument "size"; there are: none'
 
 
 @pytest.fixture

@@ -72,8 +72,10 @@ def test_a_missing_template_id_says_where_to_get_one() -> None:
     assert refusal({}) == "template_id is required; call list_templates"
 
 
-def test_unknown_arguments_are_refused_by_name() -> None:
-    assert refusal({"template_id": TEMPLATE, "size": 3}) == 'unknown argument "size"'
+def test_unknown_arguments_are_refused_by_name_and_told_what_there_is() -> None:
+    known = "template_id, name, parameters, preset_id, wait_seconds"
+
+    assert refusal({"template_id": TEMPLATE, "size": 3}) == f'unknown argument "size"; there are: {known}'
 
 
 def test_every_problem_has_a_sentence_and_no_value_is_echoed() -> None:
@@ -151,6 +153,6 @@ def test_wait_seconds_that_is_no_number_is_refused(given: object) -> None:
     assert text == "wait_seconds must be a number of seconds, 0 or more"
 
 
-@pytest.mark.parametrize("given", [5, True, ["a"], {"a": 1}, 1.5])
+@pytest.mark.parametrize("given", [5, True, ["a"], {"a": 1}, 1.5, "\ud800"])
 def test_a_name_is_never_an_argument_error(given: object) -> None:
     assert isinstance(create(name=given).name, str)

@@ -22,7 +22,7 @@ async def test_a_success_is_the_tools_object_behind_ok(host: Host) -> None:
     envelope = enveloped(response)
 
     assert envelope.ok
-    assert envelope.document == {"ok": True, **(response.data or {})}
+    assert envelope.document == {"ok": True, **response.data}
     assert next(iter(envelope.document)) == "ok"
 
 
@@ -118,5 +118,5 @@ async def test_a_page_of_a_log_is_never_shortened_so_that_no_line_gets_lost(
     response = await tools.dispatch("get_workspace_build_logs", {"build_id": str(build.id)})
     envelope = tools.envelope("get_workspace_build_logs", response)
 
-    assert envelope.document == {"ok": True, **(response.data or {})}
+    assert envelope.document == {"ok": True, **response.data}
     assert len(envelope.text.encode()) <= 2 * LONGEST_TEXT

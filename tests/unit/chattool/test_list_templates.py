@@ -166,6 +166,7 @@ async def test_a_page_has_ten_templates(host: Host) -> None:
     assert names(second) == ["t9"]
     assert "next_page" not in second
     assert (names(third), third["page"]) == ([], 3)
+    assert third["next_step"] == "There is no page 3. The last page is 2."
 
 
 @pytest.mark.parametrize("page", [0, -5, "0", 1.0])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from typing import Any
 
 import pytest
 
@@ -95,12 +96,30 @@ async def test_an_unknown_tool_is_a_text_error_that_names_the_known_ones(host: H
     assert response.content == f"unknown tool 'delete_everything'; known: {', '.join(NAMES)}"
 
 
+@pytest.mark.parametrize("name", [None, 5, ["create_workspace"], {}])
+async def test_a_name_that_is_no_text_is_an_unknown_tool(host: Host, name: Any) -> None:  # noqa: ANN401 - anything
+    toolset = Toolset(host.context)
+
+    response = await toolset.dispatch(name, {})
+
+    assert not toolset.envelope(name, response).ok
+    assert response.content.startswith(f"unknown tool {str(name)!r}; known: ")
+
+
+@pytest.mark.parametrize("call_id", [5, ["x"], b"x"])
+async def test_a_call_id_that_is_no_text_is_a_text_error(host: Host, call_id: Any) -> None:  # noqa: ANN401 - anything
+    response = await Toolset(host.context).dispatch("list_templates", {}, tool_call_id=call_id)
+
+    assert (response.is_error, response.content) == (True, "tool call id must be text")
+
+
 async def test_bad_arguments_are_a_text_error_in_our_words(host: Host) -> None:
     response = await host.create(size="big")
 
-    assert (response.is_error, response.content) == (True, 'unknown argument "size"')
+    text = 'unknown argument "size"; there are: template_id, name, parameters, preset_id, wait_seconds'
+    assert (response.is_error, response.content) == (True, text)
     assert response.result is None
-    assert response.data is None
+    assert response.data == {"error": text}
     assert not response.ok
 
 

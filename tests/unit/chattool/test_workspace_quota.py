@@ -52,4 +52,4 @@ async def test_a_quota_that_cannot_be_read_is_a_text_error(host: Host) -> None:
 async def test_it_takes_no_arguments(host: Host) -> None:
     response = await host.call("get_workspace_quota", user="bob")
 
-    assert response.content == 'unknown argument "user"'
+    assert response.content == 'unknown argument "user"; there are: none'

@@ -264,11 +264,38 @@ async def test_an_interrupt_passes_through_to_the_call(running: Host) -> None:
             {"command": "a", "timeout_seconds": "soon"},
             "timeout_seconds must be a number of seconds, 0 or more",
         ),
-        ("execute", {"command": "a", "shell": "zsh"}, 'unknown argument "shell"'),
+        ("stop_process", {"id": "a", "process_id": "b"}, 'unknown argument "id"; there are: process_id'),
         (
             "edit_files",
             {"edits": "[]"},
-            "edits must be a list of objects with path, old and new; item 1: there is none",
+            "edits must be a list of objects with path, old and new; it is empty",
+        ),
+        (
+            "edit_files",
+            {"edits": "x"},
+            "edits must be a list of objects with path, old and new; it is no list",
+        ),
+        (
+            "edit_files",
+            {"edits": [{"path": "a", "old": "\ud800", "new": "c"}]},
+            (
+                "edits must be a list of objects with path, old and new; "
+                "item 1: old has characters that are no text"
+            ),
+        ),
+        ("execute", {"command": "echo \ud800"}, "command has characters that are no text"),
+        ("execute", {"command": "a", "cwd": "\ud800"}, "cwd has characters that are no text"),
+        ("execute", {"command": "a", "env": {"A": "\ud800"}}, "env has characters that are no text"),
+        ("execute", {"command": "a", "env": {"\ud800": "A"}}, "env has characters that are no text"),
+        ("stop_process", {"process_id": "\ud800"}, "process_id has characters that are no text"),
+        ("write_file", {"path": "a", "content": "\udfff"}, "content has characters that are no text"),
+        ("list_files", {"path": "\ud800"}, "path has characters that are no text"),
+        ("list_templates", {"query": "\ud800"}, "query has characters that are no text"),
+        ("read_template", {"template_id": "\ud800"}, "template_id has characters that are no text"),
+        (
+            "create_workspace",
+            {"template_id": "x", "parameters": {"a": "\ud800"}},
+            "parameters has characters that are no text",
         ),
         (
             "edit_files",
@@ -283,7 +310,27 @@ async def test_an_interrupt_passes_through_to_the_call(running: Host) -> None:
             {"edits": [{"path": "a", "old": "b", "new": "c", "line": 3}]},
             'edits must be a list of objects with path, old and new; item 1: unknown key "line"',
         ),
+        (
+            "execute",
+            {"command": "a", "timeout_seconds": -5},
+            "timeout_seconds must be a number of seconds, 0 or more",
+        ),
         ("read_file", {"path": "a", "offset": "x"}, "offset must be a whole number"),
+        ("read_file", {"path": "a", "offset": 0}, "offset must be a whole number, 1 or more"),
+        ("read_file", {"path": "a", "limit": "-1"}, "limit must be a whole number, 1 or more"),
+        ("list_files", {"depth": 0}, "depth must be a whole number, 1 or more"),
+        ("execute", {"command": "a", "env": {"": "1"}}, "env has an empty name"),
+        (
+            "execute",
+            {"command": "a", "env": {"A=B": "1"}},
+            "env has a name that no environment variable can have: 'A=B'",
+        ),
+        (
+            "execute",
+            {"command": "a", "env": {"A\0": "1"}},
+            "env has a name that no environment variable can have: 'A\\x00'",
+        ),
+        ("execute", {"command": "a", "env": {"A": "x\0"}}, "env has a value with the character NUL: A"),
     ],
 )
 async def test_bad_arguments_are_refused_in_our_words(
