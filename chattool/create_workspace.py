@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from chattool import arguments as tool_arguments
+from chattool.agent_report import AgentReport
 from chattool.agent_selection import root_agents, selected_agent
 from chattool.build_failure import FailurePath
 from chattool.build_state import BuildState
@@ -15,7 +16,7 @@ from chattool.creation import Creation, CreationRequest
 from chattool.decision import respond
 from chattool.errors import AgentSelectionError, ToolError
 from chattool.quota_error import Verb
-from chattool.readiness import AgentReport, agent_report, read_agents
+from chattool.readiness import agent_report, read_agents
 from chattool.replay import Replay
 from chattool.results import (
     AgentStatus,

@@ -14,7 +14,7 @@ from chattool.call import Call
 from chattool.choices import Answer, Join, Made, Make
 from chattool.decision import respond
 from chattool.quota_error import Verb
-from chattool.readiness import DEAD_AGENT, agent_report
+from chattool.readiness import agent_report
 from chattool.replay import Replay
 from chattool.results import AgentStatus, ResultStatus, StartWorkspaceResult, ToolResponse
 from chattool.situation import existing
@@ -80,7 +80,7 @@ class WorkspaceStart:
             workspace_name=found.workspace.full_name,
             build_id=None if joined is None else joined.id,
             no_build=None if joined else True,
-            message=DEAD_AGENT if report.stays_silent else None,
+            message=report.advice,
             agent_status=report.agent_status,
             agent_error=report.agent_error,
             startup_scripts=report.startup_scripts,

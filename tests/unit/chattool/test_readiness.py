@@ -280,7 +280,8 @@ async def test_a_failed_look_at_the_startup_is_ignored(host: Host) -> None:
     [
         (AgentConnection.CONNECTED, "ready", "ready"),
         (AgentConnection.CONNECTED, "starting", "starting"),
-        (AgentConnection.CONNECTED, "start_error", "starting"),
+        (AgentConnection.CONNECTED, "start_error", "ready"),
+        (AgentConnection.CONNECTED, "off", "not_ready"),
         (AgentConnection.CONNECTING, "created", "starting"),
         (AgentConnection.DISCONNECTED, "ready", "not_ready"),
         (AgentConnection.TIMEOUT, "created", "not_ready"),
