@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from chattool.agent_report import AgentReport
+from chattool.agent_report import AWAY, AgentReport
 from chattool.agent_selection import selected_agent
 from chattool.errors import AgentSelectionError, ToolError
 from chattool.progress import Phase
@@ -154,9 +154,10 @@ class AgentWait:
             left = call.left(window_end - call.clock.monotonic())
             if left > _ZERO:
                 await self._changes.wait(min(left, settings.agent_retry_interval))
-            if call.is_over:
+            # One that was there before, or is late already, does not come because it is waited for longer.
+            if call.is_over and self._agent.connection not in AWAY:
                 return _report(self._agent, AgentStatus.STARTING)
-            if call.clock.monotonic() >= window_end:
+            if call.is_over or call.clock.monotonic() >= window_end:
                 return _report(self._agent, AgentStatus.NOT_READY, agent_error=self._advice() or failure)
 
     async def for_startup(self) -> AgentReport:

@@ -278,7 +278,7 @@ async def test_a_joined_workspace_is_never_replaced(host: Host) -> None:
 
     response = fields(await call)
 
-    assert (response["status"], response["agent_status"]) == ("already_exists", "starting")
+    assert (response["status"], response["agent_status"]) == ("already_exists", "not_ready")
     assert host.backend.requests == []
 
 
