@@ -203,7 +203,7 @@ class WorkspaceCreation:
     async def finished(self, made: Made) -> Result:
         build_id = made.build_id or made.workspace.latest_build_id
         report = await agent_report(self.call, build_id, connecting=True)
-        return made.draft.model_copy(update=report.fields())
+        return report.completed(made.draft)
 
     def building(self, building: Building) -> Result:
         draft = building.draft
@@ -235,17 +235,16 @@ def _already_exists(
     *,
     build_id: BuildId | None = None,
 ) -> CreateWorkspaceResult:
-    return CreateWorkspaceResult(
-        created=False,
-        workspace_id=workspace.id,
-        workspace_name=workspace.full_name,
-        build_id=build_id,
-        status=ResultStatus.ALREADY_EXISTS,
-        message=message,
-        agent_status=report.agent_status,
-        agent_error=report.agent_error,
-        startup_scripts=report.startup_scripts,
-        lifecycle_state=report.lifecycle_state,
+    return report.completed(
+        CreateWorkspaceResult(
+            created=False,
+            workspace_id=workspace.id,
+            workspace_name=workspace.full_name,
+            build_id=build_id,
+            status=ResultStatus.ALREADY_EXISTS,
+            message=message,
+            agent_status=report.agent_status,
+        )
     )
 
 

@@ -74,17 +74,15 @@ class WorkspaceStart:
 
     async def _already_running(self, found: Existing, joined: Build | None) -> Result:
         report = await agent_report(self.call, found.build.id, connecting=True)
-        return StartWorkspaceResult(
-            started=True,
-            workspace_id=found.workspace.id,
-            workspace_name=found.workspace.full_name,
-            build_id=None if joined is None else joined.id,
-            no_build=None if joined else True,
-            message=report.advice,
-            agent_status=report.agent_status,
-            agent_error=report.agent_error,
-            startup_scripts=report.startup_scripts,
-            lifecycle_state=report.lifecycle_state,
+        return report.completed(
+            StartWorkspaceResult(
+                started=True,
+                workspace_id=found.workspace.id,
+                workspace_name=found.workspace.full_name,
+                build_id=None if joined is None else joined.id,
+                no_build=None if joined else True,
+                agent_status=report.agent_status,
+            )
         )
 
     async def _start(self, actor: Actor, found: Existing) -> Made | Refused | None:
@@ -122,7 +120,7 @@ class WorkspaceStart:
     async def finished(self, made: Made) -> Result:
         build_id = made.build_id or made.workspace.latest_build_id
         report = await agent_report(self.call, build_id, connecting=True)
-        return made.draft.model_copy(update=report.fields())
+        return report.completed(made.draft)
 
     def building(self, building: Building) -> Result:
         return StartWorkspaceResult(
