@@ -37,6 +37,10 @@ DESCRIPTION = (
     "the build goes on by itself, and its build_id stays valid."
 )
 
+_NOT_APPLIED = (
+    "This call made no build and did not apply its parameters. "
+    "Unless an earlier call did, call stop_workspace, then start_workspace with them."
+)
 _UPDATED = "The workspace was updated to the active template version."
 _UPDATE_REASON = "template requires active versions"
 
@@ -81,6 +85,7 @@ class WorkspaceStart:
                 workspace_name=found.workspace.full_name,
                 build_id=None if joined is None else joined.id,
                 no_build=None if joined else True,
+                message=_NOT_APPLIED if self.arguments.parameters else None,
                 agent_status=report.agent_status,
             )
         )

@@ -98,13 +98,25 @@ async def test_a_failed_joined_build_is_reported(host: Host) -> None:
 async def test_a_running_workspace_needs_no_build(host: Host) -> None:
     workspace, _ = host.has(Transition.START, agents=[an_agent()])
 
-    assert fields(await host.start(parameters={"size": "big"})) == {
+    assert fields(await host.start()) == {
         "started": True,
         "workspace_id": str(workspace.id),
         "workspace_name": "ana/dev",
         "no_build": True,
         "agent_status": "ready",
     }
+    assert host.backend.requests == []
+    assert host.heard == []
+
+
+async def test_parameters_that_a_running_workspace_did_not_get_are_told(host: Host) -> None:
+    host.has(Transition.START, agents=[an_agent()])
+
+    response = fields(await host.start(parameters={"size": "big"}))
+
+    assert (response["started"], response["no_build"], response["agent_status"]) == (True, True, "ready")
+    assert "did not apply its parameters" in response["message"]
+    assert "stop_workspace, then start_workspace" in response["message"]
     assert host.backend.requests == []
     assert host.heard == []
 
