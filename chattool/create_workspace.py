@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from chattool import arguments as tool_arguments
+from chattool.agent_report import AgentReport, sentences
 from chattool.agent_selection import root_agents, selected_agent
 from chattool.build_failure import FailurePath
 from chattool.build_state import BuildState
@@ -15,7 +16,7 @@ from chattool.creation import Creation, CreationRequest
 from chattool.decision import respond
 from chattool.errors import AgentSelectionError, ToolError
 from chattool.quota_error import Verb
-from chattool.readiness import AgentReport, agent_report, read_agents
+from chattool.readiness import agent_report, read_agents
 from chattool.replay import Replay
 from chattool.results import (
     AgentStatus,
@@ -116,7 +117,7 @@ class WorkspaceCreation:
     def _waited_for(self, found: Existing, joined: Build) -> Answer:
         async def finish() -> Result:
             report = await agent_report(self.call, found.build.id, connecting=True)
-            return _already_exists(found.workspace, report, _JOINED, build_id=joined.id)
+            return self._already_exists(found.workspace, report, _JOINED, build_id=joined.id)
 
         return Answer(finish=finish)
 
@@ -125,9 +126,9 @@ class WorkspaceCreation:
             agents = await read_agents(self.call, found.build.id)
         except ToolError as error:
             unreadable = AgentReport(agent_status=AgentStatus.NOT_READY, agent_error=str(error))
-            return _answer(found.workspace, unreadable)
+            return self._answer(found.workspace, unreadable)
         if not agents:
-            return _answer(found.workspace, AgentReport(agent_status=AgentStatus.NO_AGENT))
+            return self._answer(found.workspace, AgentReport(agent_status=AgentStatus.NO_AGENT))
         try:
             agent = selected_agent(agents, self.call.settings.chat_agent_suffix)
         except AgentSelectionError as error:
@@ -145,7 +146,7 @@ class WorkspaceCreation:
     def _usable(self, found: Existing, message: str, *, connecting: bool) -> Answer:
         async def finish() -> Result:
             report = await agent_report(self.call, found.build.id, connecting=connecting)
-            return _already_exists(found.workspace, report, message)
+            return self._already_exists(found.workspace, report, message)
 
         return Answer(finish=finish)
 
@@ -155,10 +156,36 @@ class WorkspaceCreation:
         connections = {agent.connection for agent in root_agents(agents)}
         if connections & {AgentConnection.CONNECTED, AgentConnection.CONNECTING}:
             report = AgentReport(agent_status=AgentStatus.SELECTION_ERROR, agent_error=str(error))
-            return _answer(found.workspace, report)
+            return self._answer(found.workspace, report)
         never_came = connections == {AgentConnection.TIMEOUT}
         lost = AgentConnection.TIMEOUT if never_came else AgentConnection.DISCONNECTED
         return await self.creation.new(_replaced(found, _LOST[lost]))
+
+    def _answer(self, workspace: Workspace, report: AgentReport) -> Answer:
+        async def finish() -> Result:
+            return self._already_exists(workspace, report)
+
+        return Answer(finish=finish)
+
+    def _already_exists(
+        self,
+        workspace: Workspace,
+        report: AgentReport,
+        message: str | None = None,
+        *,
+        build_id: BuildId | None = None,
+    ) -> CreateWorkspaceResult:
+        return report.completed(
+            CreateWorkspaceResult(
+                created=False,
+                workspace_id=workspace.id,
+                workspace_name=workspace.full_name,
+                build_id=build_id,
+                status=ResultStatus.ALREADY_EXISTS,
+                message=sentences(message, self.request.left_out(workspace)),
+                agent_status=report.agent_status,
+            )
+        )
 
     async def _stopped(self, workspace: Workspace, joined: Build | None) -> Result:
         return CreateWorkspaceResult(
@@ -167,7 +194,7 @@ class WorkspaceCreation:
             workspace_name=workspace.full_name,
             build_id=None if joined is None else joined.id,
             status=ResultStatus.STOPPED,
-            message=_STOPPED,
+            message=sentences(_STOPPED, self.request.left_out(workspace)),
             agent_status=AgentStatus.NO_AGENT,
         )
 
@@ -202,7 +229,7 @@ class WorkspaceCreation:
     async def finished(self, made: Made) -> Result:
         build_id = made.build_id or made.workspace.latest_build_id
         report = await agent_report(self.call, build_id, connecting=True)
-        return made.draft.model_copy(update=report.fields())
+        return report.completed(made.draft)
 
     def building(self, building: Building) -> Result:
         draft = building.draft
@@ -218,34 +245,6 @@ class WorkspaceCreation:
             agent_status=AgentStatus.STARTING,
             replaced_workspace=None if own is None else own.replaced_workspace,
         )
-
-
-def _answer(workspace: Workspace, report: AgentReport) -> Answer:
-    async def finish() -> Result:
-        return _already_exists(workspace, report)
-
-    return Answer(finish=finish)
-
-
-def _already_exists(
-    workspace: Workspace,
-    report: AgentReport,
-    message: str | None = None,
-    *,
-    build_id: BuildId | None = None,
-) -> CreateWorkspaceResult:
-    return CreateWorkspaceResult(
-        created=False,
-        workspace_id=workspace.id,
-        workspace_name=workspace.full_name,
-        build_id=build_id,
-        status=ResultStatus.ALREADY_EXISTS,
-        message=message,
-        agent_status=report.agent_status,
-        agent_error=report.agent_error,
-        startup_scripts=report.startup_scripts,
-        lifecycle_state=report.lifecycle_state,
-    )
 
 
 def _replaced(found: Existing, reason: ReplacementReason) -> ReplacedWorkspace:

@@ -31,6 +31,7 @@ _EXTERNAL = (
     "this template has external agents, which this tool cannot create workspaces with; "
     "the user can create the workspace by hand and start its agent as the template says"
 )
+_FOUND = "This call found the workspace, which is of template {template}, and did not apply its own {words}."
 _REBUILT = "the earlier build of this workspace had failed; it was built again"
 
 
@@ -42,6 +43,17 @@ class CreationRequest:
     name: str
     parameters: Mapping[str, str]
     preset_id: PresetId | None
+
+    def left_out(self, workspace: Workspace) -> str | None:
+        """What of the request an answer with a ``workspace`` that was there leaves out, as a sentence."""
+        left_out = {
+            "template": self.template_id != workspace.template_id,
+            "name": bool(self.name) and self.name.lower() != workspace.name.lower(),
+            "parameters": bool(self.parameters),
+            "preset": self.preset_id is not None,
+        }
+        words = ", ".join(word for word, is_left_out in left_out.items() if is_left_out)
+        return _FOUND.format(template=workspace.template_name, words=words) if words else None
 
 
 class Creation:

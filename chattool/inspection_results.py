@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from chattool.results import AgentStatus, QuotaFigures, Result
+from chattool.results import AgentStatus, QuotaFigures, Result, StartupScripts
 from db.states import BuildStatus, LogLevel, Transition
 
 
@@ -150,6 +150,8 @@ class WorkspaceStatusResult(Result):
     build_error_code: str | None = None
     agent_status: AgentStatus
     agent_error: str | None = None
+    startup_scripts: StartupScripts | None = None
+    lifecycle_state: str | None = None
     agent_id: UUID | None = None
     next_step: str
 

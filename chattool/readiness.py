@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
+from chattool.agent_report import AWAY, AgentReport
 from chattool.agent_selection import selected_agent
 from chattool.errors import AgentSelectionError, ToolError
 from chattool.progress import Phase
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from chattool.backend import Agent
     from chattool.call import Call
-    from db.ids import AgentId, BuildId
+    from db.ids import BuildId
     from db.wakeups import Subscription
 
     Attempt = Callable[[], Coroutine[object, object, None]]
@@ -28,39 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ZERO = timedelta()
-
-DEAD_AGENT = (
-    "The workspace runs, but its agent does not answer. "
-    "Call stop_workspace, then start_workspace, to start it afresh."
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgentReport:
-    """The agent fields of a result."""
-
-    agent_status: AgentStatus
-    agent_error: str | None = None
-    startup_scripts: StartupScripts | None = None
-    lifecycle_state: str | None = None
-    connection: AgentConnection | None = None
-    """How the record showed the agent before anything was waited for; no field of a result."""
-    agent_id: AgentId | None = None
-    """Which agent it is; no field of a result, either."""
-
-    @property
-    def stays_silent(self) -> bool:
-        """Whether the agent was away before and after waiting, so that only a new start can help."""
-        away = self.connection in (AgentConnection.DISCONNECTED, AgentConnection.TIMEOUT)
-        return away and self.agent_status is AgentStatus.NOT_READY
-
-    def fields(self) -> dict[str, object]:
-        return {
-            "agent_status": self.agent_status,
-            "agent_error": self.agent_error,
-            "startup_scripts": self.startup_scripts,
-            "lifecycle_state": self.lifecycle_state,
-        }
 
 
 async def read_agents(call: Call, build_id: BuildId) -> Sequence[Agent]:
@@ -110,15 +77,51 @@ async def _agent(call: Call, build_id: BuildId) -> Agent | AgentReport:
 def _from_record(agent: Agent) -> AgentReport:
     match agent.connection:
         case AgentConnection.CONNECTED:
-            ready = agent.lifecycle_state == AgentLifecycle.READY
-            status = AgentStatus.READY if ready else AgentStatus.STARTING
+            return _started(agent, agent.lifecycle_state) or _report(agent, AgentStatus.STARTING)
         case AgentConnection.CONNECTING:
             status = AgentStatus.STARTING
         case AgentConnection.DISCONNECTED | AgentConnection.TIMEOUT:
             status = AgentStatus.NOT_READY
         case _:
             assert_never(agent.connection)
-    return AgentReport(agent_status=status, connection=agent.connection, agent_id=agent.id)
+    return _report(agent, status)
+
+
+def _started(agent: Agent, lifecycle: str) -> AgentReport | None:
+    """What a connected agent is good for; ``None`` while its start-up scripts run."""
+    match lifecycle:
+        case AgentLifecycle.READY:
+            return _report(agent, AgentStatus.READY)
+        case AgentLifecycle.START_ERROR | AgentLifecycle.START_TIMEOUT:
+            status = AgentStatus.READY  # the scripts failed, the agent can be used
+        case (
+            AgentLifecycle.SHUTTING_DOWN
+            | AgentLifecycle.SHUTDOWN_TIMEOUT
+            | AgentLifecycle.SHUTDOWN_ERROR
+            | AgentLifecycle.OFF
+        ):
+            status = AgentStatus.NOT_READY
+        case _:
+            return None  # created, starting, or one that only a foreign server knows
+    return _report(agent, status, startup_scripts=StartupScripts.FAILED, lifecycle_state=lifecycle)
+
+
+def _report(
+    agent: Agent,
+    status: AgentStatus,
+    *,
+    agent_error: str | None = None,
+    startup_scripts: StartupScripts | None = None,
+    lifecycle_state: str | None = None,
+) -> AgentReport:
+    return AgentReport(
+        agent_status=status,
+        agent_error=agent_error,
+        startup_scripts=startup_scripts,
+        lifecycle_state=lifecycle_state,
+        connection=agent.connection,
+        agent_id=agent.id,
+    )
 
 
 class AgentWait:
@@ -151,10 +154,11 @@ class AgentWait:
             left = call.left(window_end - call.clock.monotonic())
             if left > _ZERO:
                 await self._changes.wait(min(left, settings.agent_retry_interval))
-            if call.is_over:
-                return self._report(AgentStatus.STARTING)
-            if call.clock.monotonic() >= window_end:
-                return self._report(AgentStatus.NOT_READY, agent_error=self._advice() or failure)
+            # One that was there before, or is late already, does not come because it is waited for longer.
+            if call.is_over and self._agent.connection not in AWAY:
+                return _report(self._agent, AgentStatus.STARTING)
+            if call.is_over or call.clock.monotonic() >= window_end:
+                return _report(self._agent, AgentStatus.NOT_READY, agent_error=self._advice() or failure)
 
     async def for_startup(self) -> AgentReport:
         """The report once the start-up scripts have ended, or waiting for them has."""
@@ -169,14 +173,14 @@ class AgentWait:
                 log.debug("cannot read an agent", exc_info=True, extra={"action": "readiness"})
             else:
                 seen = True
-                if report := self._started(agent.lifecycle_state):
+                if report := _started(self._agent, agent.lifecycle_state):
                     return report
             left = call.left(deadline - call.clock.monotonic())
             if call.is_over:
-                return self._report(AgentStatus.STARTING)
+                return _report(self._agent, AgentStatus.STARTING)
             if left <= _ZERO:
                 scripts = StartupScripts.TIMEOUT if seen else StartupScripts.UNKNOWN
-                return self._report(AgentStatus.STARTING, startup_scripts=scripts)
+                return _report(self._agent, AgentStatus.STARTING, startup_scripts=scripts)
             await self._changes.wait(min(left, settings.lifecycle_poll_interval))
 
     def _attempt(self) -> Attempt | None:
@@ -202,43 +206,9 @@ class AgentWait:
                 return agent
         raise ToolError(f"agent {self._agent.name!r} is gone")
 
-    def _started(self, lifecycle: str) -> AgentReport | None:
-        match lifecycle:
-            case AgentLifecycle.READY:
-                return self._report(AgentStatus.READY)
-            case AgentLifecycle.START_ERROR | AgentLifecycle.START_TIMEOUT:
-                status = AgentStatus.READY  # the scripts failed, the agent can be used
-            case (
-                AgentLifecycle.SHUTTING_DOWN
-                | AgentLifecycle.SHUTDOWN_TIMEOUT
-                | AgentLifecycle.SHUTDOWN_ERROR
-                | AgentLifecycle.OFF
-            ):
-                status = AgentStatus.NOT_READY
-            case _:
-                return None  # created, starting, or one that only a foreign server knows
-        return self._report(status, startup_scripts=StartupScripts.FAILED, lifecycle_state=lifecycle)
-
     def _advice(self) -> str:
         if not self._agent.external:
             return ""
         if self._agent.ever_connected:
             return "the workspace's external agent is not connected; ask the user to reconnect it"
         return "the workspace's external agent has not connected yet; ask the user to start it"
-
-    def _report(
-        self,
-        status: AgentStatus,
-        *,
-        agent_error: str | None = None,
-        startup_scripts: StartupScripts | None = None,
-        lifecycle_state: str | None = None,
-    ) -> AgentReport:
-        return AgentReport(
-            agent_status=status,
-            agent_error=agent_error,
-            startup_scripts=startup_scripts,
-            lifecycle_state=lifecycle_state,
-            connection=self._agent.connection,
-            agent_id=self._agent.id,
-        )

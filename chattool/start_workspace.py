@@ -14,7 +14,7 @@ from chattool.call import Call
 from chattool.choices import Answer, Join, Made, Make
 from chattool.decision import respond
 from chattool.quota_error import Verb
-from chattool.readiness import DEAD_AGENT, agent_report
+from chattool.readiness import agent_report
 from chattool.replay import Replay
 from chattool.results import AgentStatus, ResultStatus, StartWorkspaceResult, ToolResponse
 from chattool.situation import existing
@@ -37,6 +37,10 @@ DESCRIPTION = (
     "the build goes on by itself, and its build_id stays valid."
 )
 
+_NOT_APPLIED = (
+    "This call made no build and did not apply its parameters. "
+    "Unless an earlier call did, call stop_workspace, then start_workspace with them."
+)
 _UPDATED = "The workspace was updated to the active template version."
 _UPDATE_REASON = "template requires active versions"
 
@@ -74,17 +78,16 @@ class WorkspaceStart:
 
     async def _already_running(self, found: Existing, joined: Build | None) -> Result:
         report = await agent_report(self.call, found.build.id, connecting=True)
-        return StartWorkspaceResult(
-            started=True,
-            workspace_id=found.workspace.id,
-            workspace_name=found.workspace.full_name,
-            build_id=None if joined is None else joined.id,
-            no_build=None if joined else True,
-            message=DEAD_AGENT if report.stays_silent else None,
-            agent_status=report.agent_status,
-            agent_error=report.agent_error,
-            startup_scripts=report.startup_scripts,
-            lifecycle_state=report.lifecycle_state,
+        return report.completed(
+            StartWorkspaceResult(
+                started=True,
+                workspace_id=found.workspace.id,
+                workspace_name=found.workspace.full_name,
+                build_id=None if joined is None else joined.id,
+                no_build=None if joined else True,
+                message=_NOT_APPLIED if self.arguments.parameters else None,
+                agent_status=report.agent_status,
+            )
         )
 
     async def _start(self, actor: Actor, found: Existing) -> Made | Refused | None:
@@ -122,7 +125,7 @@ class WorkspaceStart:
     async def finished(self, made: Made) -> Result:
         build_id = made.build_id or made.workspace.latest_build_id
         report = await agent_report(self.call, build_id, connecting=True)
-        return made.draft.model_copy(update=report.fields())
+        return report.completed(made.draft)
 
     def building(self, building: Building) -> Result:
         return StartWorkspaceResult(

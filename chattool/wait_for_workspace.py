@@ -11,7 +11,7 @@ from chattool.call import Call
 from chattool.choices import still_building
 from chattool.errors import ToolError, WorkspaceBuildTimeout, WorkspaceWaitError
 from chattool.quota_error import Verb
-from chattool.readiness import DEAD_AGENT, agent_report
+from chattool.readiness import agent_report
 from chattool.results import AgentStatus, ToolResponse, WaitForWorkspaceResult, WaitStatus
 from chattool.situation import NO_WORKSPACE, Deleted, existing, read_build, read_situation
 from chattool.waiting import has_succeeded
@@ -37,8 +37,6 @@ DESCRIPTION = (
 _UNKNOWN = "unknown build_id; leave it out to follow the newest build"
 _READY = "The workspace runs and its agent is ready."
 _NO_AGENT = "The workspace runs. It has no agent."
-_STARTING = "The workspace runs; its agent is still starting. Call wait_for_workspace to keep waiting for it."
-_NOT_READY = "The workspace runs, but its agent cannot be used: see agent_error."
 _STOPPED = "The workspace is stopped; call start_workspace to start it."
 _DELETED = "The workspace was deleted; use create_workspace to make a new one."
 
@@ -118,17 +116,7 @@ class _Wait:
 
     async def _running(self, workspace: Workspace, build: Build) -> Result:
         report = await agent_report(self._call, build.id, connecting=True)
-        match report.agent_status:
-            case AgentStatus.READY:
-                message = _READY
-            case AgentStatus.NO_AGENT:
-                message = _NO_AGENT
-            case AgentStatus.STARTING:
-                message = _STARTING
-            case AgentStatus.NOT_READY | AgentStatus.SELECTION_ERROR:
-                message = DEAD_AGENT if report.stays_silent else _NOT_READY
-            case _:
-                assert_never(report.agent_status)
+        message = report.advice or (_READY if report.agent_status is AgentStatus.READY else _NO_AGENT)
         result = _result(workspace, build.id, WaitStatus.RUNNING, message)
         return result.model_copy(update=report.fields())
 

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, assert_never
 from chattool import build_state
 from chattool.inspection import Inspection, answer
 from chattool.inspection_results import WorkspaceStatusResult
-from chattool.readiness import DEAD_AGENT, recorded_report
-from chattool.results import AgentStatus
+from chattool.readiness import recorded_report
 from chattool.situation import existing, read_situation
 from db.states import BuildStatus, JobErrorCode, Transition, build_status
 
 if TYPE_CHECKING:
+    from chattool.agent_report import AgentReport
     from chattool.backend import Build
     from chattool.context import ToolContext
     from chattool.inspection_arguments import WorkspaceStatusArgs
-    from chattool.readiness import AgentReport
     from chattool.results import ToolResponse
 
 TITLE = "Workspace status"
@@ -47,6 +46,8 @@ async def _status(call: Inspection) -> WorkspaceStatusResult:
         build_id=build.id,
         agent_status=report.agent_status,
         agent_error=report.agent_error,
+        startup_scripts=report.startup_scripts,
+        lifecycle_state=report.lifecycle_state,
         agent_id=report.agent_id,
         queue_position=job.queue_position or None,
         queue_size=job.queue_size or None,
@@ -71,7 +72,7 @@ _FAILED = "Call get_workspace_build_logs to find out why the build failed, then 
 def _next_step(status: BuildStatus, build: Build, report: AgentReport) -> str:
     match status:
         case BuildStatus.RUNNING:
-            return _use(report)
+            return report.advice or _USABLE
         case BuildStatus.STOPPED:
             return _STOPPED
         case BuildStatus.FAILED | BuildStatus.CANCELED:
@@ -89,15 +90,3 @@ def _next_step(status: BuildStatus, build: Build, report: AgentReport) -> str:
             return _WAIT
         case _:
             assert_never(status)
-
-
-def _use(report: AgentReport) -> str:
-    match report.agent_status:
-        case AgentStatus.READY | AgentStatus.NO_AGENT:
-            return _USABLE
-        case AgentStatus.STARTING:
-            return "Call wait_for_workspace to wait for the agent."
-        case AgentStatus.NOT_READY | AgentStatus.SELECTION_ERROR:
-            return DEAD_AGENT if report.stays_silent else "The agent cannot be used: see agent_error."
-        case _:
-            assert_never(report.agent_status)

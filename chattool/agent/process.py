@@ -100,17 +100,23 @@ class Agent:
     async def _start(self, script: str) -> None:
         await self._report(AgentLifecycle.STARTING)
         state = AgentLifecycle.READY
-        if script.strip():
-            try:
-                code = await run_script(script, self._settings.directory, self._output, self._children)
-            except OSError as error:
-                _logger.error("the start-up script did not start: %s", error)  # noqa: TRY400 - no traceback
-                code = 1
-            _logger.info("the start-up script ended with code %d", code)
-            if code != 0:
-                state = AgentLifecycle.START_ERROR
+        if script.strip() and (failure := await self._failure_of(script)):
+            await self._output.conclude(failure)
+            state = AgentLifecycle.START_ERROR
         await self._output.flush()  # who sees the agent ready finds what its script said
         await self._report(state)
+
+    async def _failure_of(self, script: str) -> str:
+        """How the script failed; empty when it succeeded."""
+        try:
+            code = await run_script(script, self._settings.directory, self._output, self._children)
+        except OSError as error:
+            _logger.error("the start-up script did not start: %s", error)  # noqa: TRY400 - no traceback
+            return f"the start-up script did not start: {error}"
+        _logger.info("the start-up script ended with code %d", code)
+        if code < 0:
+            return f"the start-up script was ended by signal {-code}"
+        return f"the start-up script ended with exit code {code}" if code else ""
 
     async def _report(self, state: AgentLifecycle) -> None:
         with contextlib.suppress(CallRefused):

@@ -19,6 +19,8 @@ WAITING_LIMIT_BYTES = 1 << 20
 BATCH_LIMIT_BYTES = 600 << 10
 BATCH_LIMIT_LINES = 500
 MAX_AGE = timedelta(milliseconds=250)
+# What a script left in the background may hold its output open for ever.
+_REST_LIMIT = timedelta(seconds=1)
 
 
 class ScriptOutput:
@@ -41,6 +43,12 @@ class ScriptOutput:
         listener = asyncio.create_task(self._read(stream))
         self._listeners.add(listener)
         listener.add_done_callback(self._listeners.discard)
+
+    async def conclude(self, line: str) -> None:
+        """Add a line behind all that a script wrote that has ended."""
+        if self._listeners:
+            await asyncio.wait(self._listeners, timeout=_REST_LIMIT.total_seconds())
+        self._add(line.encode())
 
     async def send(self) -> None:
         """Send lines as they come; never ends by itself.

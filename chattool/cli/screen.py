@@ -74,6 +74,11 @@ class Screen:
         if not self.json:
             self.err.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
+    def warning(self, text: str) -> None:
+        """What is amiss though the command succeeded, for people on standard error, taken literally."""
+        if not self.json:
+            self.err.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
     def error(self, text: str) -> None:
         """What went wrong, in one line on standard error, taken literally."""
         self.err.print(

@@ -160,6 +160,8 @@ async def _call(
         command.screen.document(response.data)
     else:
         command.screen.out.print_json(data=response.data, ensure_ascii=False)
+        if response.data.get("agent_status") == "ready" and "startup_scripts" in response.data:
+            command.screen.warning("the start-up script failed; the workspace runs and can be used")
     return OK if response.ok else FAILED
 
 

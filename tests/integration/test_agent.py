@@ -39,12 +39,44 @@ async def test_an_agent_runs_its_script_and_reports(
     ]
 
 
-async def test_a_failed_script_is_a_start_error(agents: RecordingAgents, start_agent: StartAgent) -> None:
-    agents.startup_script = "exit 3"
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        ("exit 3", "the start-up script ended with exit code 3"),
+        ("kill -9 $$", "the start-up script was ended by signal 9"),
+    ],
+)
+async def test_the_last_line_of_a_failed_script_says_how_it_ended(
+    agents: RecordingAgents, start_agent: StartAgent, ending: str, told: str
+) -> None:
+    agents.startup_script = f"seq 1 20000; printf unfinished; {ending}"
 
     await start_agent()
-
     await agents.until_state(AgentLifecycle.START_ERROR)
+
+    assert agents.lines[-2:] == ["unfinished", told]
+
+
+async def test_a_failed_script_is_told_though_it_left_something_running(
+    agents: RecordingAgents, start_agent: StartAgent
+) -> None:
+    agents.startup_script = "sleep 300 & exit 3"
+
+    await start_agent()
+    await agents.until_state(AgentLifecycle.START_ERROR)
+
+    assert agents.lines == ["the start-up script ended with exit code 3"]
+
+
+async def test_a_script_that_cannot_be_started_says_why(
+    agents: RecordingAgents, start_agent: StartAgent, tmp_path: Path
+) -> None:
+    agents.startup_script = "echo never"
+
+    await start_agent(TMPDIR=str(tmp_path), CHATTOOL_WORKSPACE_DIRECTORY=str(tmp_path / "nowhere"))
+    await agents.until_state(AgentLifecycle.START_ERROR)
+
+    assert [line.partition(":")[0] for line in agents.lines] == ["the start-up script did not start"]
 
 
 async def test_a_script_hears_signals_that_the_agent_was_started_without(

@@ -89,6 +89,26 @@ def test_a_workspace_lives_from_create_to_delete(cli: CommandLine) -> None:
     ]
 
 
+def test_a_failed_startup_script_is_told_with_its_exit_code(cli: CommandLine, tmp_path: Path) -> None:
+    template = tmp_path / "failexit"
+    template.mkdir()
+    script = 'name = "failexit"\n[[agents]]\nname = "main"\nstartup_script = "echo about to fail; exit 7"\n'
+    template.joinpath("template.toml").write_text(script)
+    assert cli.inside("templates", "push", template).code == 0
+    tool = ("--chat", "failexit", "tool", "call")
+
+    created = cli(*tool, "create_workspace", "-a", "template=failexit", "-a", "name=failexit")
+
+    assert created.code == 0, created
+    assert "    about to fail\n    the start-up script ended with exit code 7\n" in created.out
+    assert "warning: the start-up script failed" in created.err
+    status = cli.json(*tool, "workspace_status")
+    assert (status["agent_status"], status["lifecycle_state"]) == ("ready", "start_error")
+    log = cli.json(*tool, "get_workspace_agent_logs", "-a", f"agent_id={status['agent_id']}")
+    assert log["logs"][-1]["output"] == "the start-up script ended with exit code 7"
+    assert cli("workspaces", "delete", "failexit").code == 0
+
+
 def test_a_workspace_is_stopped_and_started_by_its_name(cli: CommandLine) -> None:
     words = ("-a", "template=python-dev", "-a", "name=known")
     assert cli("--chat", "known", "tool", "call", "create_workspace", *words).code == 0

@@ -278,7 +278,7 @@ async def test_a_joined_workspace_is_never_replaced(host: Host) -> None:
 
     response = fields(await call)
 
-    assert (response["status"], response["agent_status"]) == ("already_exists", "starting")
+    assert (response["status"], response["agent_status"]) == ("already_exists", "not_ready")
     assert host.backend.requests == []
 
 
@@ -304,6 +304,28 @@ async def test_a_running_workspace_with_a_connected_agent_is_the_answer(host: Ho
         "agent_status": "ready",
     }
     assert host.heard == []
+
+
+@pytest.mark.parametrize("transition", [Transition.START, Transition.STOP])
+async def test_what_a_found_workspace_leaves_out_of_the_request_is_told(
+    host: Host, transition: Transition
+) -> None:
+    host.has(transition, agents=[an_agent()])
+    other = host.backend.add_template(host.context.organization_id, name="go")
+
+    response = fields(await host.create(template_id=str(other.id), name="other", parameters={"size": "big"}))
+
+    assert response["created"] is False
+    assert "template python" in response["message"]
+    assert "did not apply its own template, name, parameters." in response["message"]
+
+
+async def test_a_create_that_is_repeated_with_template_and_name_leaves_nothing_out(host: Host) -> None:
+    host.has(Transition.START, agents=[an_agent()])
+
+    response = fields(await host.create(name="Dev"))
+
+    assert response["message"] == "workspace is already running and recently connected"
 
 
 async def test_a_running_workspace_whose_agent_connects_is_waited_for(host: Host) -> None:

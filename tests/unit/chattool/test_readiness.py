@@ -211,6 +211,42 @@ async def test_an_agent_that_starts_is_waited_for(host: Host, state: str) -> Non
     assert fields(await call)["agent_status"] == "ready"
 
 
+@pytest.mark.parametrize("tool", ["create", "start"])
+async def test_a_new_build_whose_scripts_failed_says_where_their_log_is(host: Host, tool: str) -> None:
+    agent = an_agent(lifecycle_state="start_error")
+    host.backend.agents_of_new_builds = [agent]
+    if tool == "start":
+        host.has(Transition.STOP)
+
+    response = fields(await (host.create() if tool == "create" else host.start()))
+
+    assert response["startup_scripts"] == "startup_scripts_failed"
+    assert f"get_workspace_agent_logs with agent_id {agent.id}" in response["message"]
+
+
+@pytest.mark.parametrize("tool", ["create_workspace", "start_workspace", "wait_for_workspace"])
+async def test_scripts_that_failed_before_the_call_are_told_with_their_log(host: Host, tool: str) -> None:
+    agent = an_agent(lifecycle_state="start_error")
+    host.has(agents=[agent])
+    arguments = {"template_id": str(host.template.id)} if tool == "create_workspace" else {}
+
+    response = fields(await host.call(tool, **arguments))
+
+    assert f"get_workspace_agent_logs with agent_id {agent.id}" in response["message"]
+
+
+@pytest.mark.parametrize("tool", ["create", "start"])
+async def test_a_wait_that_ends_during_the_scripts_names_the_tool_that_goes_on(host: Host, tool: str) -> None:
+    host.backend.agents_of_new_builds = [an_agent(lifecycle_state="starting")]
+    if tool == "start":
+        host.has(Transition.STOP)
+
+    response = fields(await (host.create(wait_seconds=5) if tool == "create" else host.start(wait_seconds=5)))
+
+    assert response["agent_status"] == "starting"
+    assert "wait_for_workspace" in response["message"]
+
+
 @pytest.mark.parametrize("state", ["start_error", "start_timeout"])
 async def test_failed_startup_scripts_leave_a_usable_agent(host: Host, state: str) -> None:
     host.has(Transition.START, agents=[an_agent(lifecycle_state=state)])
@@ -280,7 +316,8 @@ async def test_a_failed_look_at_the_startup_is_ignored(host: Host) -> None:
     [
         (AgentConnection.CONNECTED, "ready", "ready"),
         (AgentConnection.CONNECTED, "starting", "starting"),
-        (AgentConnection.CONNECTED, "start_error", "starting"),
+        (AgentConnection.CONNECTED, "start_error", "ready"),
+        (AgentConnection.CONNECTED, "off", "not_ready"),
         (AgentConnection.CONNECTING, "created", "starting"),
         (AgentConnection.DISCONNECTED, "ready", "not_ready"),
         (AgentConnection.TIMEOUT, "created", "not_ready"),

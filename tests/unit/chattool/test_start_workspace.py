@@ -98,13 +98,25 @@ async def test_a_failed_joined_build_is_reported(host: Host) -> None:
 async def test_a_running_workspace_needs_no_build(host: Host) -> None:
     workspace, _ = host.has(Transition.START, agents=[an_agent()])
 
-    assert fields(await host.start(parameters={"size": "big"})) == {
+    assert fields(await host.start()) == {
         "started": True,
         "workspace_id": str(workspace.id),
         "workspace_name": "ana/dev",
         "no_build": True,
         "agent_status": "ready",
     }
+    assert host.backend.requests == []
+    assert host.heard == []
+
+
+async def test_parameters_that_a_running_workspace_did_not_get_are_told(host: Host) -> None:
+    host.has(Transition.START, agents=[an_agent()])
+
+    response = fields(await host.start(parameters={"size": "big"}))
+
+    assert (response["started"], response["no_build"], response["agent_status"]) == (True, True, "ready")
+    assert "did not apply its parameters" in response["message"]
+    assert "stop_workspace, then start_workspace" in response["message"]
     assert host.backend.requests == []
     assert host.heard == []
 
@@ -120,6 +132,29 @@ async def test_a_running_workspace_whose_agent_stays_dead_says_what_to_do(
     assert (response["started"], response["agent_status"]) == (True, "not_ready")
     assert "stop_workspace, then start_workspace" in response["message"]
     assert host.backend.clock.monotonic() == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize("connection", [AgentConnection.DISCONNECTED, AgentConnection.TIMEOUT])
+@pytest.mark.parametrize("tool", ["start_workspace", "wait_for_workspace"])
+async def test_a_short_wait_for_a_dead_agent_says_what_to_do(
+    host: Host, tool: str, connection: AgentConnection
+) -> None:
+    host.has(Transition.START, agents=[an_agent(connection=connection)])
+
+    response = fields(await host.call(tool, wait_seconds=25))
+
+    assert response["agent_status"] == "not_ready"
+    assert "stop_workspace, then start_workspace" in response["message"]
+    assert host.backend.clock.monotonic() == timedelta(seconds=25)
+
+
+async def test_a_short_wait_for_an_agent_that_has_not_come_yet_leaves_it_starting(host: Host) -> None:
+    host.has(Transition.STOP)
+    host.backend.agents_of_new_builds = [an_agent(connection=AgentConnection.CONNECTING)]
+
+    response = fields(await host.start(wait_seconds=25))
+
+    assert (response["started"], response["agent_status"]) == (True, "starting")
 
 
 async def test_a_dead_agent_that_comes_back_needs_no_message(host: Host) -> None:

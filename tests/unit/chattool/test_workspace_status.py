@@ -93,6 +93,29 @@ async def test_the_agent_is_judged_by_the_record_without_waiting(
     assert host.backend.clock.monotonic().total_seconds() == 0
 
 
+@pytest.mark.parametrize("state", ["start_error", "start_timeout"])
+async def test_an_agent_whose_scripts_failed_is_not_waited_for(host: Host, state: str) -> None:
+    host.has(agents=[an_agent(lifecycle_state=state)])
+
+    answer = fields(await host.call("workspace_status"))
+
+    assert (answer["agent_status"], answer["startup_scripts"], answer["lifecycle_state"]) == (
+        "ready",
+        "startup_scripts_failed",
+        state,
+    )
+    assert "wait_for_workspace" not in answer["next_step"]
+
+
+async def test_an_agent_that_has_shut_down_is_not_waited_for(host: Host) -> None:
+    host.has(agents=[an_agent(lifecycle_state="off")])
+
+    answer = fields(await host.call("workspace_status"))
+
+    assert (answer["agent_status"], answer["lifecycle_state"]) == ("not_ready", "off")
+    assert "stop_workspace, then start_workspace" in answer["next_step"]
+
+
 @pytest.mark.parametrize(
     ("transition", "text"),
     [
