@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from db import postgres_errors
+from db import postgres_url
 from db.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Listener:
 
     async def _connect(self) -> asyncpg.Connection:
         driver = await asyncpg.connect(
-            postgres_errors.driver_url(self._url),
+            postgres_url.driver_url(self._url),
             timeout=_CALL_TIMEOUT_SECONDS,
             command_timeout=_CALL_TIMEOUT_SECONDS,
             server_settings={"application_name": "chattool-listener"},
