@@ -114,6 +114,24 @@ def test_what_starts_with_the_key_of_another_database_warns(
         read_log_until(process, "action=ready")
 
 
+def test_a_url_without_a_proper_port_is_reported_with_the_other_checks(new: CommandLine) -> None:
+    verdict, detail = found(new, "postgresql://chattool:sesame@x:notaport/c", code=1)["database"]
+
+    assert verdict == "failed"
+    assert "sesame" not in detail
+
+
+@pytest.mark.parametrize("command", ["server", "daemon"])
+def test_nothing_starts_with_a_retention_that_is_no_number(
+    new: CommandLine, url: str, tmp_path: Path, command: str
+) -> None:
+    ended = new(command, "--url", url, CHATTOOL_RETENTION_DAYS="soon")
+
+    assert ended.code == 2
+    assert ended.one_line.startswith("error: CHATTOOL_RETENTION_DAYS is a number of days")
+    assert not (tmp_path / "fleet.db").exists()
+
+
 def test_jobs_that_no_daemon_online_can_take_are_reported_with_their_tags(new: CommandLine, url: str) -> None:
     asyncio.run(wait_for_a_gpu(url))
 

@@ -82,6 +82,8 @@ def test_a_group_without_a_command_shows_its_help_as_wrong_usage(new: CommandLin
         (["tool", "call", "stop_workspace", "-a", "x"], "error: -a takes name=value, not 'x'"),
         (["tool", "call", "stop_workspace", "-a", "x=1", "-a", "x=2"], "error: x is given twice"),
         (["server", "--url", "postgresql://u:p@x:notaport/c"], "error: the database URL has no proper host"),
+        (["daemon", "--url", "sqlite:///x.db", "--name", "a\tb"], "error: --name takes 1 to 200 printable"),
+        (["daemon", "--url", "https://x", "--key", "x", "--name", ""], "error: --name takes 1 to 200"),
         (["templates", "list", "--url", "mysql://x"], "error: unknown database URL; use sqlite:///"),
         (["templates", "list", "--user", "a b"], "error: 'a b' cannot be a user: a name has "),
         (["daemon", "--tag", "x"], "error: --tag takes NAME=VALUE, not 'x'"),
