@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from chattool.end_signals import EndSignals
 from chattool.engine.running_daemon import default_workspaces, running_daemon
+from chattool.engine.secret_key import check_key, warn_of_key
 from db import users
 from db.engine import open_store
 from provisioner import reaper, tags
@@ -72,9 +73,16 @@ async def daemon_process(
 
     ``only_one`` says that no other process works under ``name`` now, so what one left is repaired first.
     ``allowance`` is that of the default organization's members, where this makes the organization.
+
+    Raises:
+        ValueError: the URL is of no kind we know.
+        KeyInvalid: what is given as the key of stored secrets is none.
+        StoreError: the database cannot be opened, or has another version.
     """
+    check_key(url)
     with signals.handled():
         async with open_store(url) as store:
+            await warn_of_key(store, url)
             organization = await store.write(users.ensure_organization, allowance=allowance)
             if only_one and name is not None:
                 await reaper.reap_daemon(store, settings, organization.id, name)
@@ -104,9 +112,7 @@ async def run_daemon(
     more: interrupt them. The code is 0, or 1 when jobs were interrupted. It only logs
     (``chattool.event_log``). How many jobs run at once is ``settings.daemon_slots``.
 
-    Raises:
-        ValueError: the URL is of no kind we know.
-        StoreError: the database cannot be opened, or has another version.
+    Raises as ``daemon_process``.
     """
     signals = EndSignals()
     async with daemon_process(

@@ -21,10 +21,13 @@ class EndSignals:
 
     def __init__(self) -> None:
         self.ending = asyncio.Event()
-        self.interrupted = 0
-        """How many jobs were running when they were told to end."""
         self._daemon: Daemon | None = None
         self._at_once = False
+
+    @property
+    def interrupted(self) -> int:
+        """How many jobs were interrupted, by a signal or after the drain limit."""
+        return 0 if self._daemon is None else self._daemon.interrupted
 
     @contextmanager
     def handled(self) -> Iterator[None]:
@@ -57,6 +60,5 @@ class EndSignals:
         self.ending.set()
         self._at_once = True
         if self._daemon is not None:
-            self.interrupted = max(self.interrupted, self._daemon.active)
             log.info("interrupting %d jobs", self._daemon.active, extra={"action": "cancel"})
             self._daemon.cancel()

@@ -18,6 +18,7 @@ from chattool.engine.agents import StoreAgents
 from chattool.engine.backend import EngineBackend
 from chattool.engine.chats import StoreChats
 from chattool.engine.running_daemon import default_workspaces, running_daemon
+from chattool.engine.secret_key import check_key, warn_of_key
 from chattool.engine.upkeep import upkeep
 from chattool.observed_store import ObservedStore
 from chattool.server_mcp import mcp_of
@@ -77,9 +78,11 @@ async def run_server(settings: ServerSettings) -> int:
 
     Raises:
         ValueError: the database's URL is of no kind we know.
+        KeyInvalid: what is given as the key of stored secrets is none.
         StoreError: the database cannot be opened, or has another version.
         OSError: the address is taken, or not of this machine.
     """
+    check_key(settings.url)
     signals = EndSignals()
     with signals.handled():
         # Before anything slow: a port that is taken is the commonest mistake.
@@ -92,6 +95,7 @@ async def run_server(settings: ServerSettings) -> int:
             metrics = _metrics()
             opened = await stack.enter_async_context(open_store(settings.url))
             store = opened if metrics is None else ObservedStore(opened, metrics)
+            await warn_of_key(store, settings.url)
             organization = await store.write(users.ensure_organization)
             running = await _at_work(stack, store, organization.id, settings)
             if running is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, column, select, table
 
-from db import errors
+from db import errors, postgres_url
 from db.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -54,16 +54,16 @@ def sqlite_path(url: str) -> Path | None:
     """The file of a SQLite URL; ``None`` for PostgreSQL.
 
     Raises:
-        ValueError: the URL is of no kind we know.
+        ValueError: the URL is of no kind we know, or malformed.
     """
     scheme, separator, rest = url.partition("://")
     kind = scheme.partition("+")[0]
     if separator and kind in ("postgresql", "postgres"):
+        postgres_url.check(url)
         return None
     if not separator or kind != "sqlite":
-        message = (
-            f"unknown database URL {scheme!r}; use sqlite:///path/to/file.db or postgresql://user@host/name"
-        )
+        # Nothing of the URL is shown: without its "://" nobody knows where the password stands.
+        message = "unknown database URL; use sqlite:///path/to/file.db or postgresql://user@host/name"
         raise ValueError(message)
     path = rest.partition("?")[0].removeprefix("/")
     if path in ("", ":memory:"):

@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.util import await_only, greenlet_spawn
 
-from db import errors, postgres_errors
+from db import errors, postgres_errors, postgres_url
 from db.clock import DatabaseClock
 from db.postgres_notify import Listener
 from db.postgres_pool import Pool
@@ -192,5 +192,5 @@ class PostgresStore:
             if conn is not None and conn.committing and isinstance(error.__cause__, TimeoutError):
                 seconds = f"{self._timeout.total_seconds():g} s"
                 text = f"did not answer within {seconds}; what this call did is unknown"
-                raise errors.StoreUnavailable.at(postgres_errors.safe_url(self.url), text) from error
+                raise errors.StoreUnavailable.at(postgres_url.safe_url(self.url), text) from error
             raise

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
 from db import errors
+from db.postgres_url import safe_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,19 +28,6 @@ _UNAVAILABLE = (
 _SERIALIZATION = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _BUSY = (*_SERIALIZATION, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 _UNWRITABLE = (asyncpg.ReadOnlySQLTransactionError, asyncpg.DiskFullError)
-
-
-def driver_url(url: str) -> str:
-    """The URL as asyncpg reads it, without SQLAlchemy's driver name."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}://{rest}"
-
-
-def safe_url(url: str) -> str:
-    """The URL without its password, for people."""
-    parts = urlsplit(driver_url(url))
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def is_serialization(error: BaseException | None) -> bool:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from db import postgres_errors
+from db import postgres_url
 from db.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Listener:
 
     async def _connect(self) -> asyncpg.Connection:
         driver = await asyncpg.connect(
-            postgres_errors.driver_url(self._url),
+            postgres_url.driver_url(self._url),
             timeout=_CALL_TIMEOUT_SECONDS,
             command_timeout=_CALL_TIMEOUT_SECONDS,
             server_settings={"application_name": "chattool-listener"},
@@ -94,6 +94,7 @@ class Listener:
                 if driver.is_closed():
                     driver = await self._connect()
                     pause = _RECONNECT[0]
+                    log.info("listening again", extra={"action": "listen"})
                     self._wakeups.publish_all()  # whatever was said meanwhile was not heard
                     self._posted.set()  # nor sent
                 await self._serve(driver)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from db import postgres_errors
+from db import postgres_url
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -76,7 +76,7 @@ class Pool:
 
     async def _connect(self) -> Driver:
         return await asyncpg.connect(
-            postgres_errors.driver_url(self._url),
+            postgres_url.driver_url(self._url),
             timeout=self._timeout.total_seconds(),
             server_settings={
                 "application_name": "chattool",

@@ -87,6 +87,14 @@ class Secrets:
         """
         return self.sealed(self.opened(sealed))
 
+    def check(self) -> None:
+        """Return when there are keys, all of them well formed.
+
+        Raises:
+            NoSecretKey, KeyInvalid: as above.
+        """
+        self._ready()
+
     def _ready(self) -> MultiFernet:
         if self._cipher is None:
             from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415 - seldom needed, and slow
@@ -97,7 +105,7 @@ class Secrets:
             try:
                 self._cipher = MultiFernet([Fernet(key) for key in keys])
             except ValueError as error:
-                message = f"{VARIABLE} holds no valid key; make one with: chattool secrets new-key"
+                message = f"{VARIABLE} holds what is no key; keys are made by: chattool secrets new-key"
                 raise KeyInvalid(message) from error
         return self._cipher
 
@@ -113,6 +121,16 @@ def has_key(path: Path | None) -> bool:
     """Whether there is a key for the database, as in ``of_database``; none is made."""
     given = bool(os.environ.get(VARIABLE, "").strip(" ,"))
     return given or (path is not None and _key_file(path).exists())
+
+
+def check(path: Path | None) -> None:
+    """Return when the keys for the database, as in ``of_database``, are well formed; none is made.
+
+    Raises:
+        KeyInvalid: one is not.
+    """
+    if has_key(path):
+        of_database(path).check()
 
 
 def of_database(path: Path | None) -> Secrets:
@@ -154,5 +172,5 @@ def _ensured_key(file: Path) -> str:
                 os.link(new.name, file)
         return _key_in(file)[0]
     except (OSError, UnicodeDecodeError) as error:
-        message = f"the key file {file} cannot be read or made: {error}"
-        raise KeyInvalid(message) from error
+        told = "the key file of the database cannot be read or made"
+        raise KeyInvalid.at(f"the key file {file}", f"cannot be read or made: {error}", told=told) from error

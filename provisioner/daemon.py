@@ -53,6 +53,8 @@ class Daemon:
         self._runners: dict[Runner, asyncio.Task[None]] = {}
         self._slot_freed = asyncio.Event()
         self._ending = asyncio.Event()
+        self.interrupted = 0
+        """How many jobs were running when they were told to end."""
         self.ready = asyncio.Event()
         """Set when the daemon is registered and looks for work."""
 
@@ -68,6 +70,7 @@ class Daemon:
     def cancel(self) -> None:
         """Take no more jobs, and hand back those that run; interrupt those past their point of no return."""
         self._ending.set()
+        self.interrupted = max(self.interrupted, self.active)
         for runner in self._runners:
             runner.close()
 
@@ -110,6 +113,11 @@ class Daemon:
             await tasks[1]
         try:
             if not await self._all_ended(self._settings.drain_limit):
+                log.warning(
+                    "the drain limit has passed; interrupting %d jobs",
+                    self.active,
+                    extra={"action": "cancel", "limit": str(self._settings.drain_limit)},
+                )
                 self.cancel()
                 await self._all_ended(None)
         except asyncio.CancelledError:

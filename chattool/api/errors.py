@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from chattool.agent_service import AgentUnknown
 from chattool.identity import Unauthenticated
 from db.errors import ChattoolError, Conflict, LeaseLost, NotFound, RequestError, StoreError
+from db.secrets import KeyInvalid, SecretUnreadable
 from provisioner.errors import ProvisionerError
 
 if TYPE_CHECKING:
@@ -110,7 +111,12 @@ def _described(error: ChattoolError) -> Response:
             return answer(400, error.message, code=error.code)
         case _:
             log.error("a request failed", exc_info=error, extra={"action": "request"})
-            return internal()
+            return _key_trouble(error) if isinstance(error, KeyInvalid | SecretUnreadable) else internal()
+
+
+def _key_trouble(error: StoreError) -> Response:
+    """These texts say what the operator has to mend, and hold nothing of a key."""
+    return answer(500, error.told, code=error.code)
 
 
 async def _malformed(_request: Request, error: Exception) -> Response:

@@ -12,7 +12,9 @@ import typer
 from chattool.cli.command import WrongUsage, named_values, reported
 from chattool.cli.options import Options
 from chattool.cli.screen import Screen
-from chattool.cli.session import check_database, check_server
+from chattool.cli.session import check_database, check_server, check_upkeep
+
+_LONGEST_NAME = 200  # what servers accept
 
 
 def register(app: typer.Typer) -> None:
@@ -95,10 +97,12 @@ def daemon(
         remote = options.server is not None
         if not remote:
             _check_database(options, key_file, ca_file)
+        _check_name(name)
         daemon_tags = {**tags.UNTAGGED, **named_values("--tag", tag or [])}
         settings = ProvisionerSettings(daemon_slots=slots, drain_limit=timedelta(seconds=drain_limit))
         log_events()
         if remote:
+            _check_ca_file(ca_file)
             from chattool.remote_daemon import run_remote_daemon
 
             return asyncio.run(
@@ -129,9 +133,24 @@ def daemon(
 
 def _check_database(options: Options, key_file: Path | None, ca_file: Path | None) -> None:
     check_database(options)
+    check_upkeep()
     # A key in the environment may be for another daemon of this machine.
     if key_file is not None or ca_file is not None:
         raise WrongUsage("--key-file and --ca-file belong to the --url of a server, https://…")
+
+
+def _check_name(name: str | None) -> None:
+    if name is not None and not (name.isprintable() and 1 <= len(name) <= _LONGEST_NAME):
+        raise WrongUsage(f"--name takes 1 to {_LONGEST_NAME} printable characters")
+
+
+def _check_ca_file(path: Path | None) -> None:
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:
+        raise WrongUsage(f"--ca-file: {path} holds no certificates as PEM") from error
 
 
 def _secret(key: str | None, key_file: Path | None) -> str:

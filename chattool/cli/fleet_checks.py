@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chattool.cli.verdicts import failed, ok, warning
-from db.errors import ChattoolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,20 +22,13 @@ async def secret_check(store: Store, path: Path | None) -> Check:
     from db import secrets
     from provisioner import stored_secrets
 
-    kept = await store.read(stored_secrets.count)
+    trouble = await stored_secrets.key_trouble(store, path)
+    if trouble is not None:
+        verdict = failed if trouble.builds_fail else warning
+        return verdict("secret key", trouble.text, trouble.advice)
     if not secrets.has_key(path):
-        # Looked at first, since opening a value would make a key for a SQLite file that has lost its own.
-        if kept:
-            advice = f"give {secrets.VARIABLE}, or put the key file back: builds of these templates fail"
-            return failed("secret key", f"missing here, and {kept} stored values need it", advice)
-        if path is None:
-            advice = f"make one: chattool secrets new-key; set it as {secrets.VARIABLE} for every server"
-            return warning("secret key", "none; values of template variables will be refused", advice)
         return ok("secret key", "will be made when it is needed")
-    try:
-        await store.read(stored_secrets.open_all)
-    except ChattoolError as error:
-        return failed("secret key", str(error), f"put the key of before behind a comma: {secrets.VARIABLE}")
+    kept = await store.read(stored_secrets.count)
     return ok("secret key", f"opens all {kept} stored values" if kept else "there, and not needed yet")
 
 

@@ -13,7 +13,7 @@ import typer
 from chattool.cli.command import WrongUsage, reported
 from chattool.cli.options import Options
 from chattool.cli.screen import Screen
-from chattool.cli.session import check_database
+from chattool.cli.session import check_database, check_upkeep
 
 
 def register(app: typer.Typer) -> None:
@@ -75,6 +75,7 @@ def server(
     screen = Screen(json=options.json)
     try:
         check_database(options)
+        check_upkeep()
         _check_external(external_url)
         log_events()
         # Loads the web framework, so only when nothing is wrong.

@@ -152,6 +152,20 @@ def check_database(options: Options) -> None:
         raise WrongUsage(str(error)) from error
 
 
+def check_upkeep() -> None:
+    """Refuse what the environment says about the upkeep of a database, where it is nonsense.
+
+    Raises:
+        WrongUsage: the text names the variable.
+    """
+    from provisioner.retention import RetentionSettings
+
+    try:
+        RetentionSettings.from_environment()
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
+
+
 def _load_engine() -> None:
     import chattool.engine  # noqa: F401 - only to have it loaded
 

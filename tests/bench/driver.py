@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from db.postgres_errors import driver_url
+from db.postgres_url import driver_url
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -9,7 +9,7 @@ import asyncpg
 
 from db import templates
 from db.engine import open_store
-from db.postgres_errors import driver_url
+from db.postgres_url import driver_url
 from tests.scenario import Scenario
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from db.postgres_errors import driver_url
+from db.postgres_url import driver_url
 from tests.bench.fleet.builds import SLOTS
 from tests.bench.fleet.children import started
 

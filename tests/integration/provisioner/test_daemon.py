@@ -94,6 +94,7 @@ async def test_a_daemon_that_drains_too_long_hands_back_what_it_can(engine: Engi
     assert (handed_back.status, handed_back.losses) == (JobStatus.PENDING, 0)
     assert (failed.status, failed.error) == (JobStatus.FAILED, "provisioner daemon was shut down")
     assert failed.retryable
+    assert daemon.interrupted == 2
 
 
 @pytest.mark.requirement("P8")

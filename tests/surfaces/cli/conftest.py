@@ -39,9 +39,9 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
         command_line.clean_up()
 
 
-@pytest.fixture(scope="module")
-def endless(cli: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name of a template whose start goes on until it is interrupted."""
+@pytest.fixture(scope="session")
+def endless_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A template whose start goes on until it is interrupted."""
     folder = tmp_path_factory.mktemp("templates") / "endless"
     folder.mkdir()
     steps = {
@@ -53,5 +53,11 @@ def endless(cli: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     for name, step in steps.items():
         (folder / f"{name}.json").write_text(json.dumps(step), encoding="utf-8")
-    assert cli.inside("templates", "push", folder).code == 0
-    return folder.name
+    return folder
+
+
+@pytest.fixture(scope="module")
+def endless(cli: CommandLine, endless_folder: Path) -> str:
+    """Name of that template, on the shared state directory."""
+    assert cli.inside("templates", "push", endless_folder).code == 0
+    return endless_folder.name

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from db.engine import open_store
-from db.secrets import VARIABLE, new_key
+from db.secrets import VARIABLE, KeyInvalid, new_key
 from db.states import ProvisionerType
 from provisioner import imports
 from provisioner.jobs import Imported
 from provisioner.protocol import ParseResult, PlanResult, Variable
 from tests.scenario import Scenario
 from tests.surfaces.cli.command_line import CommandLine
+from tests.surfaces.cli.test_daemon import read_log_until
 
 
 @pytest.fixture
@@ -76,6 +77,59 @@ def test_a_key_of_another_database_is_reported(
     monkeypatch.setenv(VARIABLE, new_key())
 
     assert found(new, url, code=1)["secret key"][0] == "failed"
+
+
+def test_a_malformed_key_is_reported_before_anything_is_stored(
+    new: CommandLine, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert new.inside("users", "first", "ana", "--url", url).code == 0
+    monkeypatch.setenv(VARIABLE, "malformed")
+
+    verdict, detail = found(new, url, code=1)["secret key"]
+
+    assert verdict == "failed"
+    assert "malformed" not in detail
+
+
+@pytest.mark.parametrize("command", [("server", "--port", 0), ("daemon",)], ids=["server", "daemon"])
+def test_nothing_starts_with_a_malformed_key(
+    new: CommandLine, url: str, tmp_path: Path, command: tuple[object, ...]
+) -> None:
+    ended = new("--json", *command, "--url", url, CHATTOOL_SECRET_KEY=f"{new_key()},malformed")
+
+    assert (ended.code, ended.document["code"]) == (1, KeyInvalid.code)
+    assert "malformed" not in ended.out + ended.err
+    assert not (tmp_path / "fleet.db").exists()
+
+
+@pytest.mark.parametrize("command", [("server", "--port", 0), ("daemon",)], ids=["server", "daemon"])
+def test_what_starts_with_the_key_of_another_database_warns(
+    new: CommandLine, url: str, tmp_path: Path, command: tuple[object, ...]
+) -> None:
+    asyncio.run(keep_a_secret(url))
+    (tmp_path / "fleet.db.key").unlink()
+
+    with new.started(*command, "--url", url, CHATTOOL_SECRET_KEY=new_key()) as process:
+        read_log_until(process, "action=secret_key")
+        read_log_until(process, "action=ready")
+
+
+def test_a_url_without_a_proper_port_is_reported_with_the_other_checks(new: CommandLine) -> None:
+    verdict, detail = found(new, "postgresql://chattool:sesame@x:notaport/c", code=1)["database"]
+
+    assert verdict == "failed"
+    assert "sesame" not in detail
+
+
+@pytest.mark.parametrize("command", ["server", "daemon"])
+def test_nothing_starts_with_a_retention_that_is_no_number(
+    new: CommandLine, url: str, tmp_path: Path, command: str
+) -> None:
+    ended = new(command, "--url", url, CHATTOOL_RETENTION_DAYS="soon")
+
+    assert ended.code == 2
+    assert ended.one_line.startswith("error: CHATTOOL_RETENTION_DAYS is a number of days")
+    assert not (tmp_path / "fleet.db").exists()
 
 
 def test_jobs_that_no_daemon_online_can_take_are_reported_with_their_tags(new: CommandLine, url: str) -> None:

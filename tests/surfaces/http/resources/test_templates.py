@@ -187,6 +187,26 @@ async def test_a_new_version_becomes_active_and_an_older_one_can_be_chosen_again
     assert (await fleet.ben.get(path)).json()["active_version_id"] == before
 
 
+async def test_a_malformed_key_of_the_server_is_named_and_not_shown(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(secrets.VARIABLE, "malformed")
+    _, file = await upload(fleet.mia, costing(7))
+
+    refused = await fleet.mia.post(
+        "/organizations/default/templateversions",
+        {
+            "storage_method": "file",
+            "file_id": file["hash"],
+            "provisioner": "echo",
+            "user_variable_values": [{"name": "password", "value": "sesame"}],
+        },
+    )
+
+    assert (refused.status_code, refused.json()["code"]) == (500, secrets.KeyInvalid.code)
+    assert "malformed" not in refused.text
+
+
 async def test_what_an_import_found_is_shown_when_it_has_ended(secret_key: str, fleet: Fleet) -> None:
     size = Parameter(
         name="size",
