@@ -116,6 +116,7 @@ class Engine:
 
         Raises:
             NotFound: no such group.
+            RequestError: no group may have that allowance.
         """
         found = await self.store.read(users.group_by_name, self.organization.id, group)
         if found is None:

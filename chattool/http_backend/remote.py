@@ -13,7 +13,7 @@ from chattool.http_backend.chats import HttpChats
 from chattool.http_backend.connection import ApiConnection
 from chattool.http_backend.templates import push_template
 from chattool.settings import ToolSettings
-from db import ids
+from db import allowances, ids
 from db.clock import SystemClock
 from db.errors import NotFound
 
@@ -115,8 +115,9 @@ class Remote:
 
         Raises:
             NotFound: no such group.
-            RequestError: the user may not.
+            RequestError: the user may not, or no group may have that allowance.
         """
+        allowances.checked(credits_per_day)
         path = f"/organizations/{self.organization.id}/groups"
         for found in await self.connection.get(list[shapes.Group], path):
             if found.name.lower() == group.lower():
