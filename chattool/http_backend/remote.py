@@ -63,7 +63,11 @@ class Remote:
         connect_agent: ConnectAgent | None = None,
         on_progress: Progress | None = None,
     ) -> Toolset:
-        """The tools for one conversation, found by its key and made when it is new."""
+        """The tools for one conversation, found by its key and made when it is new.
+
+        Raises:
+            ToolError: no chat can have that key.
+        """
         caller = self.caller(default_chat=chat)
         return caller.toolset(
             await caller.make_chat(chat),
