@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _HANDLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 HANDLE_RULE = "1 to 128 letters, digits, dots, colons, hyphens and underscores"
+#: Programs name chats as they like, spaces and all; only what comes from a host is held to the narrower rule.
+_LONGEST_KEY = 200
 
 _READING = tuple(tool for tool in TOOLS if tool.annotations.read_only)
 _UNKNOWN = "unknown chat_id; leave it out to use the default chat"
@@ -97,7 +99,13 @@ class BackendCaller:
         return await self._chats.find(self._user_id, handle)
 
     async def make_chat(self, key: str) -> Chat:
-        """See ``Caller``."""
+        """See ``Caller``.
+
+        Raises:
+            ToolError: no chat can have that key.
+        """
+        if not _is_key(key):
+            raise ToolError(f"this cannot be a chat: a chat's name is text of 1 to {_LONGEST_KEY} characters")
         return await self._chats.ensure(self._user_id, self._organization_id, key)
 
     def toolset(
@@ -130,6 +138,13 @@ class BackendCaller:
 def is_handle(text: str) -> bool:
     """Whether ``text`` can name a chat."""
     return _HANDLE.fullmatch(text) is not None
+
+
+def _is_key(key: object) -> bool:
+    # Neither lone surrogates nor NUL can be stored everywhere.
+    if not isinstance(key, str) or not 0 < len(key) <= _LONGEST_KEY or "\0" in key:
+        return False
+    return not any("\ud800" <= sign <= "\udfff" for sign in key)
 
 
 async def chosen_chat(

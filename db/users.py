@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from db import ids
+from db import allowances, ids
 from db.errors import NotFound
 from db.records import Group, Organization, User
 from db.tables import group_members, groups, organization_members, organizations, users
@@ -229,10 +229,7 @@ def set_allowance(conn: Connection, group_id: GroupId, allowance: int) -> None:
 
     Raises:
         NotFound: no such group.
-        ValueError: the allowance is negative.
+        RequestError: no group may have that allowance.
     """
-    if allowance < 0:
-        message = "a quota allowance is 0 or more"
-        raise ValueError(message)
-    if not conn.run(_SET_ALLOWANCE, group=group_id, allowance=allowance):
+    if not conn.run(_SET_ALLOWANCE, group=group_id, allowance=allowances.checked(allowance)):
         raise NotFound

@@ -76,6 +76,7 @@ class Agent:
             await self._end()
             return 0
         _logger.error("the agent ends: %s", results[0])
+        await asyncio.to_thread(end_descendants)  # nobody could end them without the agent
         return 1
 
     async def _work(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chattool.cli.command import FAILED, OK, Command, run
+from chattool.cli.command import FAILED, INTERRUPTED, OK, Command, report, run
 from chattool.cli.screen import Table
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ async def watch(command: Command, operations: Operations, build_id: BuildId, *, 
             with BuildView(command.screen, debug=command.options.debug) as view:
                 build = await view.follow(operations, build_id)
         except asyncio.CancelledError:
-            command.screen.note(f"The build goes on. Watch it with: chattool builds logs {build_id} --follow")
-            raise
+            return left_building(command, build_id)
     else:
         build = await operations.build_by_id(build_id)
     text, style = ending(build)
@@ -95,6 +94,15 @@ async def watch(command: Command, operations: Operations, build_id: BuildId, *, 
     else:
         command.screen.line(text, style=style)
     return _exit_code(build)
+
+
+def left_building(command: Command, build_id: BuildId) -> int:
+    """Say that Ctrl-C has ended the watching alone; returns the exit code."""
+    text = f"The build goes on. Watch it with: chattool builds logs {build_id} --follow"
+    command.screen.note(text)
+    return report(
+        command.screen, "interrupted", "INTERRUPTED", INTERRUPTED, build_id=str(build_id), message=text
+    )
 
 
 async def _list(command: Command, workspace: str | None, limit: int) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OK, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+PIPE_CLOSED = 141
+"""What shells say of a command whose reader went away."""
 
 
 class WrongUsage(Exception):
@@ -57,7 +59,7 @@ def run(ctx: typer.Context, work: Callable[[Command], Awaitable[int | None]]) ->
     except (KeyboardInterrupt, asyncio.CancelledError):
         return report(screen, "interrupted", "INTERRUPTED", INTERRUPTED)
     except BrokenPipeError:
-        raise
+        return PIPE_CLOSED
     except Exception as error:  # noqa: BLE001 - the last place that can make one line of it
         return reported(screen, error, debug=options.debug)
 

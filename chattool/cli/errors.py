@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from dataclasses import dataclass
@@ -143,7 +144,10 @@ def _line(text: str) -> BaseException:
 
 
 def _is_json(body: bytes) -> bool:
-    return body.lstrip()[:1] in (b"{", b"[")
+    try:
+        return isinstance(json.loads(body), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _last_answer(body: bytes) -> bytes:
@@ -187,6 +191,7 @@ def _next_step(found: ClassifiedError) -> str:
 
 def _facts(found: ClassifiedError) -> list[tuple[str, object]]:
     from chattool.chaterror.rows import meaning
+    from chattool.cli.build_view import printable
 
     facts = [
         ("kind", found.kind),
@@ -201,4 +206,5 @@ def _facts(found: ClassifiedError) -> list[tuple[str, object]]:
         ("renews", found.reset_at.isoformat() if found.reset_at else ""),
         ("evidence", f"{found.evidence} ({meaning(found.evidence)})"),
     ]
-    return [(name, value) for name, value in facts if value]
+    # The text may come from anybody, and must not command the terminal.
+    return [(name, printable(str(value))) for name, value in facts if value]

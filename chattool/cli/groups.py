@@ -8,11 +8,9 @@ import typer
 
 from chattool.cli.command import Command, run
 from chattool.cli.screen import Table
+from db import allowances
 
 app = typer.Typer(help="See groups, and set what each adds to its members' budgets.", no_args_is_help=True)
-
-#: Sums of allowances have to fit into the database's integers.
-_MOST = 10**12
 
 
 @app.command("list")
@@ -21,7 +19,8 @@ def list_groups(ctx: typer.Context) -> int:
     return run(ctx, _list)
 
 
-@app.command("set-allowance")
+# Else a negative number is taken for an option, and nobody learns the bounds.
+@app.command("set-allowance", context_settings={"ignore_unknown_options": True})
 def set_allowance(
     ctx: typer.Context,
     group: Annotated[
@@ -30,7 +29,7 @@ def set_allowance(
     credits_per_day: Annotated[
         int,
         typer.Argument(
-            metavar="CREDITS", min=0, max=_MOST, help="Credits for each member.", show_default=False
+            metavar="CREDITS", min=0, max=allowances.MOST, help="Credits for each member.", show_default=False
         ),
     ],
 ) -> int:

@@ -46,6 +46,7 @@ def mcp(ctx: typer.Context) -> int:
 
 async def _serve(command: Command) -> None:
     from chattool import callers
+    from chattool.background import state_directory
     from chattool.cli.session import check_access
     from chattool.event_log import log_events
     from chattool.mcp_server import Origin
@@ -58,6 +59,9 @@ async def _serve(command: Command) -> None:
         from chattool.mcp_server import serve_stdio
     except ImportError as error:
         raise WrongUsage(str(error)) from error
+    if options.url is None:
+        # A host that only looks and leaves would never hear of it.
+        state_directory.prepare(state_directory.state_directory(options.home))
     log_events(logging.DEBUG if options.debug else logging.WARNING)
     async with _opening(options) as opening:
         caller = _caller(options, opening)

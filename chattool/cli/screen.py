@@ -128,9 +128,13 @@ class Screen:
     def _console(*, stderr: bool, quiet: bool) -> Console:
         from rich.console import Console
 
+        class Pipe(Console):
+            def on_broken_pipe(self) -> None:
+                raise  # noqa: PLE0704 - called while it is handled; Rich would exit with 1
+
         stream = sys.stderr if stderr else sys.stdout
         width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-        return Console(stderr=stderr, quiet=quiet, width=width, emoji=False)
+        return Pipe(stderr=stderr, quiet=quiet, width=width, emoji=False)
 
 
 def _literal(value: object) -> RenderableType:

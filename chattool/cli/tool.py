@@ -128,6 +128,7 @@ async def _call(
     command: Command, name: str, pairs: list[str], arguments_json: str | None, call_id: str | None
 ) -> int:
     from chattool.cli import tool_arguments
+    from chattool.cli.builds import left_building
     from chattool.cli.session import open_working_operations
     from chattool.cli.tool_call import LiveCall
 
@@ -146,10 +147,9 @@ async def _call(
         try:
             response = await live.call(name, arguments, tool_call_id=call_id)
         except asyncio.CancelledError:
-            if live.build_id is not None:
-                seen = f"chattool builds logs {live.build_id} --follow"
-                command.screen.note(f"The build goes on. Watch it with: {seen}")
-            raise
+            if live.build_id is None:
+                raise
+            return left_building(command, live.build_id)
     if response.is_error:
         if command.screen.json:
             command.screen.document({"error": response.content, "code": "TOOL_ERROR"})

@@ -62,7 +62,11 @@ class Engine:
         connect_agent: ConnectAgent | None = None,
         on_progress: Progress | None = None,
     ) -> Toolset:
-        """The tools for one conversation, found by its key and made when it is new."""
+        """The tools for one conversation, found by its key and made when it is new.
+
+        Raises:
+            ToolError: no chat can have that key.
+        """
         caller = self.caller(default_chat=chat)
         return caller.toolset(
             await caller.make_chat(chat),
@@ -116,6 +120,7 @@ class Engine:
 
         Raises:
             NotFound: no such group.
+            RequestError: no group may have that allowance.
         """
         found = await self.store.read(users.group_by_name, self.organization.id, group)
         if found is None:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from db.ids import OrganizationId
     from db.transactions import Store
     from provisioner.settings import ProvisionerSettings
 
-#: In the workspaces' folder: where the endpoint is now. Agents outlive engines and look here.
+#: In the workspaces' folder, with the organization's id behind it: where the endpoint is now. Agents outlive
+#: engines and look here; engines of several databases share the folder, and know only their own agents.
 URL_FILE = ".agents-endpoint"
 
 
@@ -34,9 +36,12 @@ class LocalAgents:
 
 
 @asynccontextmanager
-async def local_agents(store: Store, root: Path, settings: ProvisionerSettings) -> AsyncIterator[LocalAgents]:
+async def local_agents(
+    store: Store, organization_id: OrganizationId, root: Path, settings: ProvisionerSettings
+) -> AsyncIterator[LocalAgents]:
     """The provisioner of workspaces below ``root``; their agents are answered while the context lasts."""
-    url_file = root / URL_FILE
+    url_file = root / f"{URL_FILE}-{organization_id}"
+    await asyncio.to_thread(_inherit, root / URL_FILE, url_file)
     # The web framework takes half a second to import: start it beside everything else, and wait for it
     # only when a workspace needs it.
     stop = asyncio.Event()
@@ -68,6 +73,14 @@ async def _serve(store: Store, url_file: Path, address: asyncio.Future[str], sto
         if not address.done():
             address.set_exception(error)
             address.exception()  # heard by the first build that asks, or by nobody
+
+
+def _inherit(shared: Path, url_file: Path) -> None:
+    """Go on for the agents of versions that had one file for all databases: they still look there."""
+    with suppress(OSError):
+        if shared.is_file() and not shared.is_symlink() and not url_file.exists():
+            shared.rename(url_file)
+            shared.symlink_to(url_file.name)
 
 
 def _announce(url_file: Path, url: str) -> None:

@@ -61,7 +61,9 @@ async def running_daemon(
     async with AsyncExitStack() as stack:
         agents_url = None
         if provisioners is None:
-            local = await stack.enter_async_context(local_agents(store, workspaces, settings))
+            local = await stack.enter_async_context(
+                local_agents(store, organization_id, workspaces, settings)
+            )
             terraform = TerraformProvisioner(
                 workspaces / ".terraform-plugins",
                 store.clock,

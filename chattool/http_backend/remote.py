@@ -13,7 +13,7 @@ from chattool.http_backend.chats import HttpChats
 from chattool.http_backend.connection import ApiConnection
 from chattool.http_backend.templates import push_template
 from chattool.settings import ToolSettings
-from db import ids
+from db import allowances, ids
 from db.clock import SystemClock
 from db.errors import NotFound
 
@@ -63,7 +63,11 @@ class Remote:
         connect_agent: ConnectAgent | None = None,
         on_progress: Progress | None = None,
     ) -> Toolset:
-        """The tools for one conversation, found by its key and made when it is new."""
+        """The tools for one conversation, found by its key and made when it is new.
+
+        Raises:
+            ToolError: no chat can have that key.
+        """
         caller = self.caller(default_chat=chat)
         return caller.toolset(
             await caller.make_chat(chat),
@@ -115,8 +119,9 @@ class Remote:
 
         Raises:
             NotFound: no such group.
-            RequestError: the user may not.
+            RequestError: the user may not, or no group may have that allowance.
         """
+        allowances.checked(credits_per_day)
         path = f"/organizations/{self.organization.id}/groups"
         for found in await self.connection.get(list[shapes.Group], path):
             if found.name.lower() == group.lower():

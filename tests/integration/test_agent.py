@@ -116,6 +116,20 @@ async def test_an_agent_ends_when_the_server_knows_it_no_longer(
     assert await ended(process) == 1
 
 
+async def test_an_agent_that_is_not_known_any_more_leaves_no_process_behind(
+    agents: RecordingAgents, start_agent: StartAgent, tmp_path: Path
+) -> None:
+    agents.startup_script = "sleep 300 & echo $! > left"
+
+    process = await start_agent()
+    await agents.until_state(AgentLifecycle.READY)
+    left = psutil.Process(int((tmp_path / "left").read_text()))
+    agents.accepted = "another build's"
+
+    assert await ended(process) == 1
+    assert await asyncio.to_thread(psutil.wait_procs, [left], GUARD_SECONDS) == ([left], [])
+
+
 def release(process: asyncio.subprocess.Process) -> None:
     directory = Path(psutil.Process(process.pid).environ()["CHATTOOL_WORKSPACE_DIRECTORY"])
     with (directory / "go").open("w") as file:

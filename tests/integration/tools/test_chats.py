@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from chattool.engine import Engine, open_engine
+from chattool.errors import ToolError
 from db.states import Transition
 from tests.integration.tools.engine_host import EngineHost, costing, fields
 
@@ -33,6 +34,19 @@ async def test_ten_calls_of_a_chat_make_one_workspace(host: EngineHost, elsewher
     results = [fields(answer) for answer in answers]
     assert [result["created"] for result in results].count(True) == 1
     assert len({result["workspace_id"] for result in results}) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, None, 7, "\ud800", "a\0b"])
+async def test_a_key_that_no_chat_can_have_is_refused(host: EngineHost, key: object) -> None:
+    with pytest.raises(ToolError):
+        await host.tools.toolset(key)  # type: ignore[arg-type]
+
+
+async def test_a_program_may_name_its_chats_as_it_likes(host: EngineHost) -> None:
+    for key in ("a chat about ünïcode", "x" * 200):
+        first, second = await host.tools.toolset(key), await host.tools.toolset(key)
+
+        assert first.context.chat_id == second.context.chat_id
 
 
 async def test_a_lease_held_elsewhere_keeps_a_call_out(host: EngineHost, elsewhere: Engine) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from db import agents, users
+from db import agents, allowances, users
+from db.errors import RequestError
 from db.states import AgentLifecycle, LogLevel
 from tests.integration.tools.engine_host import EngineHost, costing, fields
 
@@ -89,3 +90,13 @@ async def test_a_suspended_owner_may_look_at_nothing(host: EngineHost) -> None:
     response = await host.call("list_templates")
 
     assert response.content == "authorize list_templates owner: the owner is suspended"
+
+
+@pytest.mark.parametrize("allowance", [10.5, True, "x", None, -1, allowances.MOST + 1, 10**30])
+async def test_an_allowance_that_no_group_may_have_is_refused_and_changes_nothing(
+    host: EngineHost, allowance: object
+) -> None:
+    with pytest.raises(RequestError):
+        await host.tools.set_allowance("Everyone", allowance)  # type: ignore[arg-type]
+
+    assert (await look(host, "get_workspace_quota"))["budget"] == 40

@@ -95,6 +95,13 @@ def test_a_user_name_that_is_taken_or_not_valid_is_refused(cli: CommandLine) -> 
     assert [user["username"] for user in cli.json("users", "list")] == ["me"]
 
 
+def test_a_negative_allowance_is_told_the_bounds(cli: CommandLine) -> None:
+    ended = cli.inside("groups", "set-allowance", "Everyone", "-5")
+
+    assert ended.code == 2
+    assert "greater than or equal to 0" in ended.one_line
+
+
 def test_a_second_transition_waits_its_turn(cli: CommandLine, endless: str) -> None:
     words = ("-a", f"template={endless}", "-a", "name=busy", "-a", "wait_seconds=0")
     assert cli.json("--chat", "busy", "tool", "call", "create_workspace", *words)["status"] == "building"

@@ -1,6 +1,7 @@
 """``chattool errors explain``, as a child process."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -103,6 +104,29 @@ def test_a_line_that_only_looks_like_a_quoted_body_is_a_line(line: str) -> None:
 
 def test_a_line_of_which_nothing_is_known_asks_for_more() -> None:
     assert "give --status, -H and --body" in str(document("hello")["next_step"])
+
+
+def test_a_broken_body_is_explained_like_a_line() -> None:
+    assert document("--body", "{bad")["kind"] == "generic"
+    assert document("--body", '{"error": {"code": "ECONNRESET"')["code"] == "ECONNRESET"
+
+
+def test_control_characters_of_an_error_never_reach_the_terminal() -> None:
+    shown = explain("\033[31mred 429 \033]0;title\007 x \x9b2J")
+
+    assert "red 429" in shown
+    assert all(sign.isprintable() or sign == "\n" for sign in shown)
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_reader_that_has_gone_ends_the_command_without_a_word(flags: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "chattool", "errors", "explain", "429", *flags]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=30)
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_nothing_to_explain_and_a_header_that_is_none_are_wrong_usage() -> None:

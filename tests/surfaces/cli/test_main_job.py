@@ -188,6 +188,24 @@ def test_a_build_outlives_its_watcher_and_can_be_followed_and_canceled(
     assert "at it" in [line["output"] for line in followed.document["lines"]]
 
 
+def test_who_interrupts_the_watching_learns_the_build_from_the_document(
+    cli: CommandLine, endless: str
+) -> None:
+    create = ("--chat", "left", "tool", "call", "create_workspace", "-a", f"template={endless}")
+    with cli.started("--json", *create, "-a", "name=left") as watcher:
+        while "at it" not in cli.inside("builds", "logs", "left").out:
+            assert watcher.poll() is None
+        interrupt(watcher)
+        out, _ = watcher.communicate(timeout=TIME_LIMIT_SECONDS)
+
+    document = json.loads(out)
+    assert watcher.returncode == 130
+    assert (document["code"], document["error"]) == ("INTERRUPTED", "interrupted")
+    assert document["build_id"] == cli.json("builds", "show", "left")["id"]
+    assert f"chattool builds logs {document['build_id']} --follow" in document["message"]
+    assert cli("builds", "cancel", "left").code == 0
+
+
 def test_two_processes_build_on_one_file_at_the_same_time(cli: CommandLine) -> None:
     def create(chat: str) -> int:
         return cli("--chat", chat, "tool", "call", "create_workspace", "-a", "template=scratch").code

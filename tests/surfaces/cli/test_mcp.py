@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,16 @@ def test_a_host_that_leaves_at_once_gets_no_complaint(new: CommandLine) -> None:
     ended = new("mcp")
 
     assert (ended.code, ended.out) == (0, "")
+
+
+def test_a_state_directory_that_cannot_be_made_is_named_before_anybody_asks(
+    new: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+
+    ended = new("--json", "mcp", CHATTOOL_HOME=str(tmp_path / "file"))
+
+    assert (ended.code, ended.document["code"]) == (1, "HOME_UNUSABLE")
 
 
 def test_a_host_is_greeted_before_the_engine_is_there(new: CommandLine) -> None:
