@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chattool.api.app import create_app
-from chattool.api.listener import bound
+from chattool.api.listener import allow_connections, bound
 from chattool.api.services import Services
 from chattool.api.serving import serving
 from chattool.end_signals import EndSignals
@@ -80,6 +80,7 @@ async def run_server(settings: ServerSettings) -> int:
         StoreError: the database cannot be opened, or has another version.
         OSError: the address is taken, or not of this machine.
     """
+    allow_connections()
     signals = EndSignals()
     with signals.handled():
         # Before anything slow: a port that is taken is the commonest mistake.
