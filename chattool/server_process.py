@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chattool.api.app import create_app
-from chattool.api.listener import bound
+from chattool.api.listener import allow_connections, bound
 from chattool.api.services import Services
 from chattool.api.serving import serving
 from chattool.end_signals import EndSignals
@@ -83,6 +83,7 @@ async def run_server(settings: ServerSettings) -> int:
         OSError: the address is taken, or not of this machine.
     """
     check_key(settings.url)
+    allow_connections()
     signals = EndSignals()
     with signals.handled():
         # Before anything slow: a port that is taken is the commonest mistake.

@@ -25,6 +25,7 @@ LONGEST_WAIT = timedelta(seconds=30)
 #: Of one call. A state is the largest part, and a third longer as base64.
 BODY_LIMIT_BYTES = 64 << 20
 LINES_LIMIT = 5000
+_OLDEST_LINE = timedelta(days=1)
 _TAGS_LIMIT = 100
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -146,7 +147,13 @@ class WithLines(Numbered):
 
     def lines_at(self, now: datetime) -> list[Line]:
         """The lines, dated by the clock of whoever received them ``now``."""
-        return [replace(line, created_at=now - (self.sent_at - line.created_at)) for line in self.lines]
+        return [replace(line, created_at=now - self._age(line)) for line in self.lines]
+
+    def _age(self, line: Line) -> timedelta:
+        # No clock of ours wrote what has no zone, or lies in the future or far back.
+        if line.created_at.tzinfo is None:
+            return timedelta()
+        return min(max(self.sent_at - line.created_at, timedelta()), _OLDEST_LINE)
 
 
 class Logs(WithLines):

@@ -67,6 +67,7 @@ def described_app() -> FastAPI:
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would lead to whatever host the request names
         responses=errors.responses(),
         generate_unique_id_function=lambda route: route.name,
     )
@@ -84,7 +85,7 @@ def create_app(services: Services, *, mcp: ASGIApp | None = None) -> FastAPI:
     """Everything a server answers, on these services, and ``mcp`` under its path."""
     app = described_app()
     if mcp is not None:
-        app.router.routes.append(Route(MCP_PATH, mcp))  # a mount would redirect to the path with a slash
+        app.router.routes.append(Route(MCP_PATH, mcp))  # a mount answers at the path with a slash only
     app.state.services = services
     app.state.agents = services.agents
     app.state.remote_daemons = services.remote_daemons

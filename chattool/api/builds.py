@@ -13,7 +13,7 @@ from chattool.api.access import Action, Kind, Target, check
 from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, UserName
 from chattool.api.models import builds as models
-from chattool.api.models.wire import Message
+from chattool.api.models.wire import Message, Moment
 from chattool.api.requests import IdempotencyKey, scoped
 from chattool.api.services import Services, ServicesOf
 from chattool.api.views import builds as views
@@ -35,6 +35,7 @@ ExpectStatus = Annotated[
     str | None,
     Query(max_length=64, description="`pending` or `running`: cancel only then, else answer 412."),
 ]
+Since = Annotated[Moment | None, Query(description="Only builds made after this moment.")]
 
 
 @router.post("/workspaces/{workspace}/builds", status_code=201, responses=errors.responses(406, 409, 410))
@@ -61,7 +62,7 @@ async def list_builds(
     caller: CallerOf,
     services: ServicesOf,
     workspace: UUID,
-    since: Annotated[datetime | None, Query(description="Only builds made after this moment.")] = None,
+    since: Since = None,
     limit: Limit = 0,
     offset: Offset = 0,
 ) -> list[models.WorkspaceBuild]:

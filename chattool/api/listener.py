@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 
-_BACKLOG = 2048
+#: How many connections the kernel holds until they are accepted.
+BACKLOG = 2048
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -21,9 +23,15 @@ def bound(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         raise OSError(error.errno, error.strerror, place) from error
     return listener
+
+
+def allow_connections() -> None:
+    """Let this process have as many connections as the system allows; the usual limit is 1024 files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Path, Query
 
 from chattool.api.access import Action, Kind, Target, check
+from chattool.api.models.wire import storable
 from chattool.api.services import Services
 from chattool.identity import Caller
 from db import accounts, organizations
@@ -32,7 +33,7 @@ async def user_of(services: Services, caller: Caller, reference: str) -> Account
     Raises:
         NotFound: there is no such user.
     """
-    if "\0" in reference:
+    if not storable(reference):
         raise NotFound
     return await services.store.read(
         accounts.account, str(caller.user.id) if reference == "me" else reference
@@ -45,7 +46,7 @@ async def organization_of(services: Services, caller: Caller, reference: str) ->
     Raises:
         NotFound: there is none, or the caller is no member.
     """
-    if "\0" in reference:
+    if not storable(reference):
         raise NotFound
     organization = await services.store.read(organizations.organization, reference)
     check(caller, Action.READ, Target(kind=Kind.ORGANIZATION, organization_id=organization.id))

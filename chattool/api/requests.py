@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Header, Query
 
+from chattool.api.models.wire import storable
 from chattool.identity import Caller
 from db.errors import RequestError, Validation
 
@@ -46,12 +47,7 @@ def tags_of(text: str) -> Mapping[str, str] | None:
         found = None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise bad_query("tags", "must be a JSON object of texts")
-    try:
-        unstorable = any("\0" in part for pair in found.items() for part in pair)
-        json.dumps(found, ensure_ascii=False).encode()
-    except UnicodeError:
-        unstorable = True
-    if unstorable:
+    if not all(storable(part) for pair in found.items() for part in pair):
         raise bad_query("tags", "has a character that no tag can have")
     return found
 

@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import socket
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from chattool.api.listener import BACKLOG
+from chattool.api.patience import Patience, PatientProtocol
 from chattool.api_header import API_HEADER, API_VERSION
 
 if TYPE_CHECKING:
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _START_LIMIT_SECONDS = 30
-#: Above the usual 60 s of proxies in front, so that they never write to a connection that we just closed.
-_KEEP_ALIVE_SECONDS = 75
+_PATIENCE = Patience()
+#: How many connections asyncio accepts before it looks at others. Out of file descriptors, each try is an
+#: entry in the log and one more retry, so that with more than one at once they multiply and do nothing else.
+_ACCEPTED_AT_ONCE = 1
 
 
 class EmbeddedServer(uvicorn.Server):
@@ -37,6 +42,8 @@ class EmbeddedServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(BACKLOG)  # asyncio has made the kernel's queue as short as its own
         self.answering.set()
 
 
@@ -48,11 +55,12 @@ async def serving(
     close_limit: timedelta,
     trusted_proxies: str = "",
     websockets: bool = True,
+    patience: Patience = _PATIENCE,
 ) -> AsyncIterator[EmbeddedServer]:
     """Answer on ``listener`` while the context lasts; then finish what is being answered.
 
     ``close_limit`` bounds that. ``trusted_proxies`` are addresses whose ``X-Forwarded-For`` is believed, as
-    uvicorn's ``forwarded_allow_ips``.
+    uvicorn's ``forwarded_allow_ips``. Peers whose requests do not arrive try the ``patience``.
     """
     server = EmbeddedServer(
         app,
@@ -60,7 +68,9 @@ async def serving(
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=trusted_proxies or None,
         timeout_graceful_shutdown=max(1, round(close_limit.total_seconds())),
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=round(patience.head.total_seconds()),
+        http=partial(PatientProtocol, patience=patience),
+        backlog=_ACCEPTED_AT_ONCE,
         server_header=False,
         headers=[(API_HEADER, API_VERSION)],
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from chattool.api.models.wire import Absent, Text, Wanted, Wire
+from chattool.api.models.wire import Absent, Moment, Text, Wanted, Wire, storable
 
 _Words = Annotated[Text, Field(max_length=64 << 10)]
 
@@ -27,7 +28,7 @@ class ChatError(Wire):
     code: Absent[_Words] = None
     """The provider's own code."""
     status_code: Absent[int] = None
-    reset_at: Absent[datetime] = None
+    reset_at: Absent[Moment] = None
     """When a quota is full again."""
 
 
@@ -73,18 +74,20 @@ class TakeLease(Wanted):
 
 
 def _storable(value: JsonValue) -> JsonValue:
-    if _has_nul(value):
-        message = "must not contain the character NUL"
+    if _unstorable(value):
+        message = "must not contain the character NUL, half a surrogate pair, or a number that is not finite"
         raise ValueError(message)
     return value
 
 
-def _has_nul(value: JsonValue) -> bool:
+def _unstorable(value: JsonValue) -> bool:
     if isinstance(value, dict):
-        return any("\0" in key or _has_nul(each) for key, each in value.items())
+        return any(_unstorable(key) or _unstorable(each) for key, each in value.items())
     if isinstance(value, list):
-        return any(_has_nul(each) for each in value)
-    return isinstance(value, str) and "\0" in value
+        return any(_unstorable(each) for each in value)
+    if isinstance(value, str):
+        return not storable(value)
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 class ToolCall(Wire):

@@ -15,6 +15,8 @@ from db import names, tokens
 
 _MAX_ALLOWANCE = 1 << 52  # JSON numbers are exact up to here everywhere
 _Name = Annotated[str, Field(max_length=names.MAX_LENGTH, description=names.RULE)]
+#: A name or an id.
+_Reference = Annotated[str, Field(max_length=64)]
 _Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
 
 
@@ -178,9 +180,9 @@ class ChangeGroup(Wanted):
     name: _Name | None = None
     display_name: _Text | None = None
     quota_allowance: Annotated[int | None, Field(ge=0, le=_MAX_ALLOWANCE)] = None
-    add_users: Annotated[Sequence[str], Field(max_length=1000)] = ()
+    add_users: Annotated[Sequence[_Reference], Field(max_length=1000)] = ()
     """Names or ids."""
-    remove_users: Annotated[Sequence[str], Field(max_length=1000)] = ()
+    remove_users: Annotated[Sequence[_Reference], Field(max_length=1000)] = ()
     """Names or ids."""
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
 T = TypeVar("T")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _without_null_defaults(schema: dict[str, Any]) -> None:
@@ -55,6 +58,24 @@ Absent = Annotated[T | None, _NeverNull, Field(exclude_if=_is_none)]
 
 #: A text that the databases can store.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        message = "must lie between the years 1 and 9999 in UTC"
+        raise ValueError(message) from None
+    return moment
+
+
+#: A moment that the databases can be asked about, wherever its clock stands.
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+
+
+def storable(text: str) -> bool:
+    """Whether the databases can store the text: no NUL for PostgreSQL, and no half surrogate pair."""
+    return not _UNSTORABLE.search(text)
 
 
 class Message(Wire):

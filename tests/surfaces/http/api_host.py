@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from chattool.api.app import create_app
 from chattool.api.failures import FailureLimit
 from chattool.api.listener import bound
+from chattool.api.patience import Patience
 from chattool.api.services import Services
 from chattool.api.serving import serving
 from chattool.engine.agents import StoreAgents
@@ -32,6 +33,7 @@ from provisioner.store_client import StoreClient
 
 SETUP_CODE = "the-code-of-this-test"
 _TOOL_SETTINGS = ToolSettings()
+_PATIENCE = Patience()
 
 
 @dataclass(kw_only=True)
@@ -120,6 +122,7 @@ async def api_host(
     failures: FailureLimit | None = None,
     close_limit: timedelta = timedelta(seconds=5),
     metrics_token: str = "",
+    patience: Patience = _PATIENCE,
 ) -> AsyncIterator[ApiHost]:
     """The application on ``store`` while the context lasts; the default organization is made."""
     provisioner_settings = settings or ProvisionerSettings()
@@ -153,7 +156,7 @@ async def api_host(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(mcp)
         stack.callback(listener.close)
-        await stack.enter_async_context(serving(app, listener, close_limit=close_limit))
+        await stack.enter_async_context(serving(app, listener, close_limit=close_limit, patience=patience))
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with AsyncExitStack() as clients:
             yield ApiHost(

@@ -87,6 +87,9 @@ async def test_a_body_with_room_for_a_state_is_read_of_signed_in_users_only(
         "/users/me%0d%0aX-Injected:1",
         "/groups/not-an-id",
         "/nowhere",
+        "/users/",
+        "/users/me/",
+        "/users/me/?x=1",
     ],
 )
 async def test_a_path_that_leads_nowhere_is_refused(owner: Person, path: str) -> None:
@@ -95,6 +98,13 @@ async def test_a_path_that_leads_nowhere_is_refused(owner: Person, path: str) ->
     assert answer.status_code in {400, 404}
     assert is_ours(answer)
     assert "x-injected" not in answer.headers
+
+
+@pytest.mark.parametrize("since", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_moment_beyond_all_calendars_is_refused(owner: Person, since: str) -> None:
+    answer = await owner.get(f"/workspaces/{owner.user.id}/builds", params={"since": since})
+
+    assert (answer.status_code, answer.json()["validations"][0]["field"]) == (400, "since")
 
 
 async def test_a_method_that_a_route_lacks_is_refused(owner: Person) -> None:

@@ -140,6 +140,20 @@ async def test_a_group_gains_and_loses_members_and_their_budget_follows(api: Api
     assert (await bob.get("/organizations/default/members/me/workspace-quota")).json()["budget"] == 10
 
 
+@pytest.mark.parametrize("field", ["add_users", "remove_users"])
+@pytest.mark.parametrize("reference", ["\\ud800", "x" * 65])
+async def test_a_member_that_no_user_can_be_called_is_refused(
+    api: ApiHost, owner: Person, field: str, reference: str
+) -> None:
+    answer = await owner.client.patch(
+        f"/groups/{api.organization_id}",
+        content=f'{{"{field}": ["{reference}"]}}',
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert (answer.status_code, answer.json()["validations"][0]["field"]) == (400, f"{field}.0")
+
+
 async def test_the_members_of_everyone_are_not_chosen(api: ApiHost, owner: Person) -> None:
     answer = await owner.patch(f"/groups/{api.organization_id}", {"remove_users": ["ana"]})
 

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from chattool.chaterror import encode_last_error
 from chattool.chaterror.classified import ClassifiedError
 from db import chats
@@ -127,8 +129,30 @@ async def test_a_recorded_tool_call_is_found_and_replaced(fleet: Fleet) -> None:
     answered = {**recorded, "answer": {"created": True, "parts": [1, "two", None]}}
     assert (await call(fleet.ben, "PUT", path, answered))[0] == 204
     assert await call(fleet.ben, "GET", path) == (200, answered)
-    assert (await call(fleet.ben, "PUT", path, {**recorded, "answer": {"a": ["\0"]}}))[0] == 400
     assert await call(fleet.cleo, "GET", path) == (404, NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        r'{"a": ["\u0000"]}',
+        r'{"\u0000": 1}',
+        r'{"a": "\ud800"}',
+        r'{"a": {"\ud800": 1}}',
+        '{"a": NaN}',
+        '{"a": [Infinity]}',
+        '{"a": 1e400}',
+    ],
+)
+async def test_an_answer_of_a_tool_that_no_database_can_store_is_refused(fleet: Fleet, answer: str) -> None:
+    chat = await new_chat(fleet.ben)
+    url = f"{fleet.api.root}/api/experimental/chats{chat}/tool-calls/call_1"
+    body = f'{{"tool": "create_workspace", "request_hash": "abc", "answer": {answer}}}'
+
+    refused = await fleet.ben.client.put(url, content=body, headers={"Content-Type": "application/json"})
+
+    assert refused.status_code == 400
+    assert (await call(fleet.ben, "GET", f"{chat}/tool-calls/call_1")) == (404, NOT_FOUND)
 
 
 async def test_the_last_error_is_set_and_cleared_over_http(fleet: Fleet) -> None:
@@ -139,6 +163,8 @@ async def test_the_last_error_is_set_and_cleared_over_http(fleet: Fleet) -> None
     _, shown = await call(fleet.ben, "GET", chat)
     assert isinstance(shown, dict)
     assert shown["last_error"] == error
+    beyond = {**error, "reset_at": "9999-12-31T23:59:59-14:00"}
+    assert (await call(fleet.ben, "PUT", f"{chat}/last-error", beyond))[0] == 400
     assert (await call(fleet.ben, "DELETE", f"{chat}/last-error"))[0] == 204
     _, shown = await call(fleet.ben, "GET", chat)
     assert isinstance(shown, dict)

@@ -1,7 +1,10 @@
 """The listening socket of a server."""
 
 import asyncio
+import resource
 import socket
+import subprocess
+import sys
 
 from chattool.api.listener import bound
 
@@ -21,3 +24,17 @@ async def test_answers_do_not_wait_for_acknowledgements_of_their_first_part() ->
             writer.close()
 
     assert no_delay
+
+
+def test_a_server_may_have_as_many_connections_as_the_system_allows() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    program = """
+import resource
+from chattool.api.listener import allow_connections
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+allow_connections()
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert int(ended.stdout) == most
