@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
+from db import log_bounds
 from db.bearer_secrets import digest
 from db.records import Agent, AgentLog
 from db.row_lists import insert_rows
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from db.ids import AgentId, BuildId
     from db.transactions import Connection
+
+_OVERFLOWED = "The log of this agent is full; later lines are dropped. The agent itself goes on."
 
 #: Agents of builds that no other has followed, for further conditions; ``agent_record`` reads a row.
 AGENTS = select(*(workspace_agents.c[name] for name in Agent.__dataclass_fields__)).where(
@@ -71,7 +74,14 @@ _DISCONNECTED = (
     .values(disconnected_at=bindparam("now"), updated_at=bindparam("now"))
 )
 _INSERT_LOGS = insert_rows(workspace_agent_logs, "agent_id", "created_at", "level", "output")
-_LOGS = (
+# The update takes the agent's row lock, so batches of its lines are stored one after another.
+_GROW_LOGS = (
+    update(workspace_agents)
+    .where(workspace_agents.c.id == bindparam("agent"))
+    .values(logs_bytes=workspace_agents.c.logs_bytes + bindparam("added"))
+    .returning(workspace_agents.c.logs_bytes)
+)
+_log_lines = (
     select(
         workspace_agent_logs.c.id,
         workspace_agent_logs.c.created_at,
@@ -83,6 +93,16 @@ _LOGS = (
     )
     .order_by(workspace_agent_logs.c.id)
     .limit(bindparam("most"))
+    .subquery()
+)
+_length = func.length(_log_lines.c.output)
+_measured = select(
+    *_log_lines.c, (func.sum(_length).over(order_by=_log_lines.c.id) - _length).label("before")
+).subquery()
+_LOGS = (
+    select(*(_measured.c[column.name] for column in _log_lines.c))
+    .where(_measured.c.before <= log_bounds.LOG_LIMIT_BYTES)
+    .order_by(_measured.c.id)
 )
 
 
@@ -126,19 +146,27 @@ def record_lifecycle(conn: Connection, agent_id: AgentId, state: AgentLifecycle)
 
 
 def append_logs(conn: Connection, agent_id: AgentId, lines: Sequence[tuple[LogLevel, str]]) -> None:
-    """Keep lines of the agent's start-up script."""
+    """Keep lines of the agent's start-up script, as long as its log has room for them."""
+    outputs = [output for _, output in lines]
+    added = sum(map(log_bounds.size, outputs))
+    stored_bytes = conn.scalar(_GROW_LOGS, agent=agent_id, added=added) - added
+    count, overflows = log_bounds.fitting(outputs, stored_bytes=stored_bytes)
+    kept = [*lines[:count], *([(LogLevel.WARN, _OVERFLOWED)] if overflows else [])]
     conn.run(
         _INSERT_LOGS,
         workspace_agent_logs=[
             {"agent_id": agent_id, "created_at": conn.now, "level": level, "output": output}
-            for level, output in lines
+            for level, output in kept
         ],
     )
     conn.notify(topic(agent_id))
 
 
 def logs(conn: Connection, agent_id: AgentId, *, after: int = 0, limit: int = 400) -> list[AgentLog]:
-    """Lines of the agent's start-up script with an id above ``after``, oldest first."""
+    """Lines of the agent's start-up script with an id above ``after``, oldest first.
+
+    Fewer than ``limit`` when they are longer than ``LOG_LIMIT_BYTES``, as an older log without bounds may be.
+    """
     return conn.records(_log_record, _LOGS, agent=agent_id, after=after, most=limit)
 
 

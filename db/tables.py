@@ -444,6 +444,7 @@ workspace_agents = Table(
     _text("troubleshooting_url"),
     _flag("external"),
     Column("lifecycle_state", Text, nullable=False, server_default="created"),
+    _int("logs_bytes"),
     _at("started_at"),
     _at("ready_at"),
     _at("first_connected_at"),

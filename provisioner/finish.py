@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, case, func, select, update
 
-from db import builds
+from db import builds, log_bounds
 from db.errors import LeaseLost
 from db.states import JobStatus, LogLevel, LogSource
 from db.tables import provisioner_jobs, workspace_builds
 from db.tables import templates as template_table
 from db.tables import workspaces as workspace_table
 from db.transactions import Writes, single_write
-from provisioner import build_end, imports, joblogs, log_buffer, queue
+from provisioner import build_end, imports, joblogs, queue
 from provisioner.jobs import Fence, Line
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def fence_of(conn: Connection, job_id: JobId) -> Fence:
 def _error_text(outcome: Outcome) -> str | None:
     if outcome.status is JobStatus.FAILED:
         # An empty text would read as a success.
-        return log_buffer.bounded(outcome.error) or "build failed"
+        return log_bounds.bounded(outcome.error) or "build failed"
     return None
 
 

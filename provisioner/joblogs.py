@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, case, func, select, update
 
-from db import builds
+from db import builds, log_bounds
 from db.row_lists import insert_rows
 from db.states import LogLevel
 from db.tables import provisioner_job_logs, provisioner_jobs, workspace_builds
 from db.transactions import Writes
 from provisioner import queue
-from provisioner.log_buffer import JOB_LIMIT_BYTES, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +28,8 @@ _jobs = provisioner_jobs.c
 GROWTH = {
     "logs_bytes": _jobs.logs_bytes + bindparam("added"),
     "logs_overflowed": case(
-        (_jobs.logs_bytes + bindparam("added") > JOB_LIMIT_BYTES, True), else_=_jobs.logs_overflowed
+        (_jobs.logs_bytes + bindparam("added") > log_bounds.LOG_LIMIT_BYTES, True),
+        else_=_jobs.logs_overflowed,
     ),
     "stage": func.coalesce(bindparam("new_stage"), _jobs.stage),
 }
@@ -83,15 +83,10 @@ def growth(lines: Sequence[Line]) -> dict[str, object]:
 
 def insertion(job_id: JobId, lines: Sequence[Line], *, stored_bytes: int) -> Writes:
     """Write as many lines as still have room beside what is stored."""
-    room = JOB_LIMIT_BYTES - stored_bytes
-    kept: list[Line] = []
-    for line in lines:
-        room -= size(line)
-        if room < 0:
-            if room + size(line) >= 0:  # the first that does not fit: say so once
-                kept.append(replace(line, level=LogLevel.WARN, output=_OVERFLOWED))
-            break
-        kept.append(line)
+    count, overflows = log_bounds.fitting([line.output for line in lines], stored_bytes=stored_bytes)
+    kept = list(lines[:count])
+    if overflows:
+        kept.append(replace(lines[count], level=LogLevel.WARN, output=_OVERFLOWED))
     return Writes(_INSERT, provisioner_job_logs=[{"job_id": job_id, **vars(line)} for line in kept])
 
 
@@ -104,4 +99,4 @@ def _insert(conn: Connection, job_id: JobId, lines: Sequence[Line], size_after: 
 
 
 def _size(lines: Sequence[Line]) -> int:
-    return sum(map(size, lines))
+    return sum(log_bounds.size(line.output) for line in lines)

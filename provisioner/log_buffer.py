@@ -1,4 +1,4 @@
-"""The buffer that a runner writes its log through, with the bounds of a line and of a whole log."""
+"""The buffer that a runner writes its log through."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from db import log_bounds
 from db.states import LogLevel, LogSource
 from provisioner.jobs import Line
 
@@ -18,24 +19,6 @@ MAX_AGE = timedelta(milliseconds=250)
 MAX_LINES = 100
 BATCH_LINES = 1000
 """At most so many are sent at once, however fast a provisioner writes."""
-LINE_LIMIT_BYTES = 64 * 1024
-JOB_LIMIT_BYTES = 1024 * 1024
-LEAST_SIZE_BYTES = 32
-"""What a shorter line counts, since an empty one costs as much to keep: it bounds the number of lines."""
-
-
-def size(line: Line) -> int:
-    """What the line counts against ``JOB_LIMIT_BYTES``."""
-    return max(len(line.output.encode()), LEAST_SIZE_BYTES)
-
-
-def bounded(output: str) -> str:
-    """The output as it is stored: no NUL, no lone surrogates, at most ``LINE_LIMIT_BYTES``."""
-    data = output.replace("\0", "\ufffd").encode("utf-8", "replace")
-    if len(data) <= LINE_LIMIT_BYTES:
-        return data.decode()
-    dropped = len(data) - LINE_LIMIT_BYTES
-    return data[:LINE_LIMIT_BYTES].decode("utf-8", "ignore") + f"… [{dropped} bytes dropped]"
 
 
 class LogBuffer:
@@ -48,7 +31,7 @@ class LogBuffer:
         self._clock = clock
         self._send = send
         self._lines: list[Line] = []
-        self._room = JOB_LIMIT_BYTES
+        self._room = log_bounds.LOG_LIMIT_BYTES
         self._sending = asyncio.Lock()
         self._some = asyncio.Event()
         self._many = asyncio.Event()
@@ -108,10 +91,9 @@ class LogBuffer:
             return
         for secret in self._secrets:
             output = output.replace(secret, "********")
-        line = Line(
-            created_at=self._clock.now(), source=source, level=level, stage=stage, output=bounded(output)
-        )
-        self._room -= size(line)
+        output = log_bounds.bounded(output)
+        line = Line(created_at=self._clock.now(), source=source, level=level, stage=stage, output=output)
+        self._room -= log_bounds.size(output)
         self._lines.append(line)
         self._some.set()
         if len(self._lines) >= MAX_LINES:

@@ -17,6 +17,7 @@ from chattool.api.body_limit import BodyLimit
 from chattool.api.caller import token_of
 from chattool.api.waiting import until
 from db.ids import AgentCallId
+from db.log_bounds import bounded
 from db.states import AgentLifecycle, LogLevel
 
 BODY_LIMIT_BYTES = 1 << 20
@@ -145,7 +146,7 @@ async def report_lifecycle(caller: Caller, service: Service, report: LifecycleRe
 @router.post("/logs", status_code=204)
 async def append_logs(caller: Caller, service: Service, batch: LogBatch) -> None:
     """What the scripts wrote."""
-    lines = [AgentLogLine(level=line.level, output=_storable(line.output)) for line in batch.logs]
+    lines = [AgentLogLine(level=line.level, output=bounded(line.output)) for line in batch.logs]
     await service.append_logs(caller, lines)
 
 
@@ -178,7 +179,3 @@ async def answer_call(caller: Caller, service: Service, call_id: UUID, answer: C
     """What came of a call."""
     response = json.dumps(answer.model_dump(exclude_none=True))
     await service.answer_call(caller, AgentCallId(call_id), response)
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

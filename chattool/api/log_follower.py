@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How many lines are read at once, and so the most that a slow reader makes us hold.
+#: How many lines are read at once. With the bounds of a log, it is the most that a slow reader makes us hold.
 PAGE_LINES = 500
 _BACKUP = timedelta(seconds=1)
 
@@ -36,6 +36,8 @@ class LogPage:
     """Lines of a log, oldest first, and whether it had ended before they were read."""
 
     lines: Sequence[LineModel]
+    full: bool
+    """Whether there may be more lines already."""
     ended: bool
 
 
@@ -78,7 +80,7 @@ class LogFollower:
                 if page.lines:
                     self._after = page.lines[-1].id
                 yield page.lines
-                if len(page.lines) == PAGE_LINES:
+                if page.full:
                     continue
                 if page.ended:
                     self.complete = True

@@ -30,6 +30,7 @@ from chattool.api.workspace_agents import visible as visible_agent
 from chattool.identity import Caller
 from db import agents, builds, ids, workspace_details
 from db.ids import AgentId, JobId, WorkspaceId
+from db.log_bounds import LOG_LIMIT_BYTES
 from db.transactions import Connection
 from provisioner import joblogs
 
@@ -202,7 +203,7 @@ async def _array(read: Callable[[int], Awaitable[LogPage]], cursor: Cursor) -> A
             after = page.lines[-1].id
             yield opening + ",".join(line.model_dump_json() for line in page.lines[:left])
             opening = ","
-        if len(page.lines) < PAGE_LINES:
+        if not page.full:
             break
         left -= min(left, len(page.lines))
     yield "]" if opening == "," else "[]"
@@ -230,7 +231,8 @@ def _check_workspace(conn: Connection, caller: Caller, workspace_id: WorkspaceId
 def _job_page(conn: Connection, job_id: JobId, after: int) -> LogPage:
     ended = not builds.job(conn, job_id).status.active
     lines = builds.logs(conn, job_id, after=after, limit=PAGE_LINES)
-    return LogPage(lines=[views.log_line(line) for line in lines], ended=ended)
+    full = len(lines) == PAGE_LINES
+    return LogPage(lines=[views.log_line(line) for line in lines], full=full, ended=ended)
 
 
 def _agent_page(conn: Connection, agent_id: AgentId, after: int) -> LogPage:
@@ -240,4 +242,5 @@ def _agent_page(conn: Connection, agent_id: AgentId, after: int) -> LogPage:
         WorkspaceAgentLog(id=line.id, created_at=line.created_at, level=line.level, output=line.output)
         for line in lines
     ]
-    return LogPage(lines=shown, ended=ended)
+    full = len(lines) == PAGE_LINES or sum(len(line.output) for line in lines) > LOG_LIMIT_BYTES
+    return LogPage(lines=shown, full=full, ended=ended)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from db import builds
 from db.clock import FakeClock
+from db.log_bounds import LEAST_SIZE_BYTES, LOG_LIMIT_BYTES
 from db.states import LogLevel
 from provisioner import joblogs
-from provisioner.log_buffer import JOB_LIMIT_BYTES, LEAST_SIZE_BYTES
 from tests.scenario import Scenario
 
 KIB = 1024
@@ -98,7 +98,7 @@ async def test_a_log_that_is_exactly_full_has_not_overflowed(scenario: Scenario)
 
 async def test_empty_lines_fill_a_log_as_well(scenario: Scenario) -> None:
     build, run = await scenario.started()
-    room = JOB_LIMIT_BYTES // LEAST_SIZE_BYTES
+    room = LOG_LIMIT_BYTES // LEAST_SIZE_BYTES
 
     for _ in range(room // 2**12):
         await run.log(*[""] * 2**12)

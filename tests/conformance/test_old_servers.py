@@ -18,7 +18,7 @@ from quota.check import drifts
 from tests.sql import asked
 
 #: The last commit whose schema is that of the version before; set it anew with every new revision.
-BEFORE = "ceb3f6b332bfad7db1e157912a476a76cb2abc32"
+BEFORE = "a35e46c33286416cbad6d0c3e40c5581d7c74b9a"
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("db", "quota", "provisioner", "chattool", "tests")
 LIMIT_SECONDS = 120

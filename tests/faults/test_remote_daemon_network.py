@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from db.clock import SystemClock
+from db.log_bounds import LOG_LIMIT_BYTES
 from db.records import Build
 from db.states import BuildStatus, JobStatus
 from provisioner import reaper
-from provisioner.log_buffer import JOB_LIMIT_BYTES
 from provisioner.queue import JOBS
 from tests.daemon_server import GUARD_SECONDS
 from tests.echo_templates import AGENT, COMPLETE, Step
@@ -222,7 +222,7 @@ async def test_a_flood_of_lines_and_a_huge_one_do_not_keep_a_cancel_away(fleet: 
     assert (await fleet.ended(build)).status is BuildStatus.CANCELED
     logs = await fleet.scenario.logs(build.job.id)
     assert sum(line.output == "a line" for line in logs) == 5000
-    assert sum(len(line.output) for line in logs) <= JOB_LIMIT_BYTES
+    assert sum(len(line.output) for line in logs) <= LOG_LIMIT_BYTES
 
 
 @pytest.mark.requirement("P8")

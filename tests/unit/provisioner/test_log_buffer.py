@@ -1,9 +1,10 @@
-"""The buffer that a runner logs through, and what a line may hold."""
+"""The buffer that a runner logs through."""
 
 import asyncio
 from collections.abc import Sequence
 
 from db.clock import FakeClock
+from db.log_bounds import LINE_LIMIT_BYTES, LOG_LIMIT_BYTES
 from db.states import LogLevel, LogSource
 from provisioner import log_buffer
 from provisioner.jobs import Line
@@ -20,24 +21,6 @@ class Sent:
     async def __call__(self, lines: Sequence[Line]) -> None:
         self.batches.append([line.output for line in lines])
         self.came.set()
-
-
-def test_a_line_that_is_too_long_is_cut_and_says_by_how_much() -> None:
-    line = log_buffer.bounded("x" * (log_buffer.LINE_LIMIT_BYTES + 10))
-
-    assert len(line) < log_buffer.LINE_LIMIT_BYTES + 40
-    assert "10 bytes dropped" in line
-
-
-def test_a_cut_never_splits_a_character() -> None:
-    line = log_buffer.bounded("ä" * log_buffer.LINE_LIMIT_BYTES)
-
-    assert line.startswith("ä" * 1000)
-    assert "\N{REPLACEMENT CHARACTER}" not in line
-
-
-def test_what_a_database_cannot_store_is_replaced() -> None:
-    assert log_buffer.bounded("a\0b\ud83dc") == "a\N{REPLACEMENT CHARACTER}b?c"
 
 
 async def test_lines_are_sent_when_the_oldest_is_old_enough() -> None:
@@ -76,10 +59,10 @@ async def test_the_buffer_holds_no_more_than_the_job_may_store() -> None:
     buffer = LogBuffer(FakeClock(), Sent())
 
     for _ in range(100):
-        buffer.provisioner(LogLevel.INFO, "x" * log_buffer.LINE_LIMIT_BYTES)
+        buffer.provisioner(LogLevel.INFO, "x" * LINE_LIMIT_BYTES)
 
     held = sum(len(line.output) for line in buffer.drain())
-    assert held <= log_buffer.JOB_LIMIT_BYTES + log_buffer.LINE_LIMIT_BYTES
+    assert held <= LOG_LIMIT_BYTES + LINE_LIMIT_BYTES
 
 
 async def test_secrets_are_masked_longest_first() -> None:
