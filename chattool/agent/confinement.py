@@ -31,6 +31,11 @@ class Root:
         """
         if "\0" in path:
             raise CallProblem("INVALID_PATH", "a path cannot contain a NUL character")
+        if path == "~" or path.startswith("~/"):
+            raise CallProblem(
+                "INVALID_PATH",
+                f"{_echo(path)}: ~ stands for no directory here; use a path relative to {self.directory}",
+            )
         try:
             real = Path(os.path.realpath(self.directory / path))
         except (OSError, ValueError) as error:
@@ -41,6 +46,8 @@ class Root:
                 f"{_echo(path)} is outside the workspace; use a path inside {self.directory}, "
                 "or relative to it",
             )
+        if _is_loop(real):
+            raise CallProblem("INVALID_PATH", f"{_echo(path)} is or passes a link that leads to itself")
         return PurePosixPath(real.relative_to(self.directory))
 
     @contextmanager
@@ -113,6 +120,15 @@ def problem(error: OSError, place: PurePosixPath) -> CallProblem:
             return CallProblem("IS_DIRECTORY", f"{name} is a directory; use list_files")
         case _:
             return CallProblem("FILE_ERROR", f"{name}: {error.strerror or error}")
+
+
+def _is_loop(real: Path) -> bool:
+    # All links have been followed, except those without an end.
+    try:
+        real.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _echo(path: str) -> str:

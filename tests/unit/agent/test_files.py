@@ -96,6 +96,28 @@ def test_what_is_no_path_is_refused(root: Root, path: str) -> None:
         read_file(root, path, offset=1, limit=1)
 
 
+@pytest.mark.parametrize("path", ["loop", "loop/x", "there"])
+def test_a_link_without_an_end_is_called_one(workspace: Path, root: Root, path: str) -> None:
+    (workspace / "loop").symlink_to("loop")
+    (workspace / "there").symlink_to("back")
+    (workspace / "back").symlink_to("there")
+
+    with pytest.raises(CallProblem, match="a link that leads to itself") as refused:
+        read_file(root, path, offset=1, limit=1)
+    assert refused.value.reason == "INVALID_PATH"
+
+
+@pytest.mark.parametrize("path", ["~", "~/notes"])
+def test_a_tilde_is_refused_and_makes_no_folder_of_its_name(workspace: Path, root: Root, path: str) -> None:
+    with pytest.raises(CallProblem, match="~ stands for no directory here") as refused:
+        write_file(root, path, "text")
+
+    assert refused.value.reason == "INVALID_PATH"
+    assert list(workspace.iterdir()) == []
+    write_file(root, "./~/notes", "meant")
+    assert (workspace / "~" / "notes").read_text() == "meant"
+
+
 def test_links_inside_the_workspace_and_absolute_paths_work(workspace: Path, root: Root) -> None:
     (workspace / "real").mkdir()
     (workspace / "real" / "file").write_text("text")
