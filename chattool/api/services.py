@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from db.clock import Clock
     from db.transactions import Store
     from provisioner.remote_daemons import RemoteDaemons
+
+
+UNREAD_LIMIT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,8 @@ class Services:
     metrics: Metrics | None = None
     metrics_token: str = field(default="", repr=False)
     """What scrapers show; empty: only those on this host may scrape."""
+    unread_limit: timedelta = UNREAD_LIMIT
+    """How long a stream waits until its reader has taken the next piece."""
 
     @property
     def clock(self) -> Clock:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from chattool.api.app import create_app
 from chattool.api.failures import FailureLimit
 from chattool.api.listener import bound
-from chattool.api.services import Services
+from chattool.api.services import UNREAD_LIMIT, Services
 from chattool.api.serving import serving
 from chattool.engine.agents import StoreAgents
 from chattool.engine.backend import EngineBackend
@@ -120,6 +120,7 @@ async def api_host(
     failures: FailureLimit | None = None,
     close_limit: timedelta = timedelta(seconds=5),
     metrics_token: str = "",
+    unread_limit: timedelta = UNREAD_LIMIT,
 ) -> AsyncIterator[ApiHost]:
     """The application on ``store`` while the context lasts; the default organization is made."""
     provisioner_settings = settings or ProvisionerSettings()
@@ -143,6 +144,7 @@ async def api_host(
         setup_code=SetupCode(SETUP_CODE),
         metrics=metrics,
         metrics_token=metrics_token,
+        unread_limit=unread_limit,
     )
     if failures is not None:
         services = replace(services, failures=failures)
