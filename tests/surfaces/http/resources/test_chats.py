@@ -170,6 +170,27 @@ async def test_a_list_of_chats_has_a_bound(fleet: Fleet) -> None:
     assert (status, refused["validations"][0]["field"]) == (400, "limit")
 
 
+async def test_a_tool_call_names_only_a_workspace_and_a_build_that_its_owner_may_use(fleet: Fleet) -> None:
+    path = f"{await new_chat(fleet.ben)}/tool-calls/call_1"
+    own = await fleet.create(fleet.ben, "own")
+    foreign = await fleet.create(fleet.cleo, "foreign")
+    own_build, foreign_build = (each["latest_build"]["id"] for each in (own, foreign))
+    call_made = {"tool": "create_workspace", "request_hash": "abc"}
+
+    recorded = {**call_made, "workspace_id": own["id"], "build_id": own_build}
+    assert (await call(fleet.ben, "PUT", path, recorded))[0] == 204
+    for body, field in (
+        ({"workspace_id": foreign["id"]}, "workspace_id"),
+        ({"workspace_id": str(new_id())}, "workspace_id"),
+        ({"workspace_id": own["id"], "build_id": foreign_build}, "build_id"),
+        ({"build_id": own_build}, "build_id"),
+    ):
+        status, refused = await call(fleet.ben, "PUT", path, {**call_made, **body})
+        assert isinstance(refused, dict)
+        assert (status, refused["validations"][0]["field"]) == (400, field)
+    assert await call(fleet.ben, "GET", path) == (200, recorded)
+
+
 async def test_a_statement_names_what_holds_the_credits_and_who_grants_them(fleet: Fleet) -> None:
     workspace = await fleet.create(fleet.ben)
     await fleet.build_next(cost=3)
