@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from chattool.api.failures import FailureLimit
+from chattool.api.listener import UNREAD_LIMIT
 from chattool.settings import ToolSettings
 from chattool.setup_code import SetupCode
 from provisioner.settings import ProvisionerSettings
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from db.clock import Clock
     from db.transactions import Store
     from provisioner.remote_daemons import RemoteDaemons
-
-
-UNREAD_LIMIT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 from chattool.api.app import create_app
 from chattool.api.failures import FailureLimit
-from chattool.api.listener import bound
-from chattool.api.services import UNREAD_LIMIT, Services
+from chattool.api.listener import UNREAD_LIMIT, bound
+from chattool.api.services import Services
 from chattool.api.serving import serving
 from chattool.engine.agents import StoreAgents
 from chattool.engine.backend import EngineBackend

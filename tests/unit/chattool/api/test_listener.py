@@ -1,7 +1,11 @@
 """The listening socket of a server."""
 
 import asyncio
+import errno
 import socket
+from datetime import timedelta
+
+import pytest
 
 from chattool.api.listener import bound
 
@@ -21,3 +25,22 @@ async def test_answers_do_not_wait_for_acknowledgements_of_their_first_part() ->
             writer.close()
 
     assert no_delay
+
+
+def send_without_end(connection: socket.socket) -> None:
+    while True:
+        connection.send(bytes(1 << 16))
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux bounds this")
+def test_who_takes_nothing_of_what_was_sent_loses_the_connection() -> None:
+    with (
+        bound("127.0.0.1", 0, unread_limit=timedelta(milliseconds=100)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        connection, _ = listener.accept()
+        connection.settimeout(30)
+        with connection, pytest.raises(TimeoutError) as lost:
+            send_without_end(connection)
+
+    assert lost.value.errno == errno.ETIMEDOUT
