@@ -19,7 +19,7 @@ from chattool.api.services import ServicesOf
 from chattool.identity import Caller
 from db import chats, ids, workspace_details
 from db.errors import NotFound, RequestError
-from db.ids import ChatId
+from db.ids import BuildId, ChatId, WorkspaceId
 from db.records import Chat
 from db.transactions import Connection
 
@@ -86,17 +86,25 @@ def _bind(conn: Connection, caller: Caller, chat_id: ChatId, wanted: models.Bind
     visible(conn, caller, chat_id, Action.UPDATE)
     workspace_id = ids.WorkspaceId(wanted.workspace_id)
     build_id = None if wanted.build_id is None else ids.BuildId(wanted.build_id)
-    try:
-        sight.check_workspace(caller, workspace_details.workspace(conn, workspace_id))
-    except NotFound as error:
-        raise refused("workspace_id", "There is no such workspace, or you may not use it.") from error
-    if build_id is not None and not _is_build_of(conn, caller, build_id, workspace_id):
-        raise refused("build_id", "The workspace has no such build.")
+    _check_work(conn, caller, workspace_id, build_id)
     return chats.bind(conn, chat_id, workspace_id, build_id)
 
 
+def _check_work(
+    conn: Connection, caller: Caller, workspace_id: WorkspaceId | None, build_id: BuildId | None
+) -> None:
+    """Return when the caller may use the workspace, and the build is one of it."""
+    if workspace_id is not None:
+        try:
+            sight.check_workspace(caller, workspace_details.workspace(conn, workspace_id))
+        except NotFound as error:
+            raise refused("workspace_id", "There is no such workspace, or you may not use it.") from error
+    if build_id is not None and not _is_build_of(conn, caller, build_id, workspace_id):
+        raise refused("build_id", "The workspace has no such build.")
+
+
 def _is_build_of(
-    conn: Connection, caller: Caller, build_id: ids.BuildId, workspace_id: ids.WorkspaceId
+    conn: Connection, caller: Caller, build_id: BuildId, workspace_id: WorkspaceId | None
 ) -> bool:
     try:
         return visible_build(conn, caller, build_id).build.workspace_id == workspace_id
@@ -127,14 +135,17 @@ def _record(
     conn: Connection, caller: Caller, chat_id: ChatId, tool_call_id: str, wanted: models.ToolCall
 ) -> None:
     visible(conn, caller, chat_id, Action.UPDATE)
+    workspace_id = None if wanted.workspace_id is None else ids.WorkspaceId(wanted.workspace_id)
+    build_id = None if wanted.build_id is None else ids.BuildId(wanted.build_id)
+    _check_work(conn, caller, workspace_id, build_id)
     chats.record_tool_call(
         conn,
         chat_id,
         tool_call_id,
         tool=wanted.tool,
         request_hash=wanted.request_hash,
-        workspace_id=None if wanted.workspace_id is None else ids.WorkspaceId(wanted.workspace_id),
-        build_id=None if wanted.build_id is None else ids.BuildId(wanted.build_id),
+        workspace_id=workspace_id,
+        build_id=build_id,
         answer=wanted.answer,
     )
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from chattool.api.access import Action, Kind, Target, check
 from chattool.api.caller import CallerOf
-from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, organization_of
+from chattool.api.lookup import DEFAULT_LIMIT, Offset, organization_of
 from chattool.api.models import chats as models
 from chattool.api.services import ServicesOf
 from chattool.chaterror import decode_last_error, terminal_payload
@@ -21,6 +21,11 @@ from db.transactions import Connection
 from db.users import DEFAULT_ORGANIZATION
 
 router = APIRouter(prefix="/chats", tags=["Chats"])
+
+#: Fewer than of other things, since each may hold the words of an error.
+ChatLimit = Annotated[
+    int, Query(ge=0, le=DEFAULT_LIMIT, description="At most so many; 0 for the default, which is the most.")
+]
 
 
 @router.post(
@@ -48,7 +53,7 @@ async def list_chats(
     key: Annotated[
         str, Query(max_length=256, pattern=r"^[^\x00]*$", description="Only the chat with this key.")
     ] = "",
-    limit: Limit = 0,
+    limit: ChatLimit = 0,
     offset: Offset = 0,
 ) -> list[models.Chat]:
     """The caller's chats, the one that changed last first."""

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import resource
 import socket
+from datetime import timedelta
 
 #: How many connections the kernel holds until they are accepted.
 BACKLOG = 2048
+_MILLISECOND = timedelta(milliseconds=1)
+#: How long readers of what was sent are waited for.
+UNREAD_LIMIT = timedelta(seconds=60)
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int, *, unread_limit: timedelta = UNREAD_LIMIT) -> socket.socket:
     """A socket that listens there; port 0 lets the system choose.
+
+    On Linux, who takes nothing of what was sent for ``unread_limit`` loses the connection.
 
     Raises:
         OSError: the address, which it names, is taken, or not of this machine.
@@ -21,6 +27,9 @@ def bound(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # A port in its closing time may be used again; one that is listened on may not.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # The system gives up by itself what a server has already left, and would otherwise keep for ever.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread_limit // _MILLISECOND)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)

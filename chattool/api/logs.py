@@ -12,7 +12,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response, WebSocket
-from fastapi.responses import StreamingResponse
 from pydantic import WithJsonSchema
 
 from chattool.api import event_streams, sight
@@ -121,7 +120,8 @@ async def follow_build_logs(
     build_id = ids.BuildId(build)
     job_id = (await services.store.read(visible_build, caller, build_id)).build.job.id
     allowed = partial(standing.holds, visible_build, build_id)
-    await event_streams.send_log(websocket, _job_log(services, job_id, cursor, allowed))
+    log = _job_log(services, job_id, cursor, allowed)
+    await event_streams.send_log(websocket, log, limit=services.unread_limit)
 
 
 @router.get(
@@ -152,7 +152,8 @@ async def follow_version_logs(
     version_id = ids.TemplateVersionId(version)
     job_id = (await services.store.read(visible_version, caller, version_id)).version.job_id
     allowed = partial(standing.holds, visible_version, version_id)
-    await event_streams.send_log(websocket, _job_log(services, job_id, cursor, allowed))
+    log = _job_log(services, job_id, cursor, allowed)
+    await event_streams.send_log(websocket, log, limit=services.unread_limit)
 
 
 @router.get(
@@ -181,13 +182,15 @@ async def follow_agent_logs(
     """What an agent's start-up script writes, a line in each frame, as long as there is the agent."""
     found = await services.store.read(visible_agent, caller, ids.AgentId(agent))
     allowed = partial(standing.holds, _check_workspace, found.workspace_id)
-    await event_streams.send_log(websocket, _agent_log(services, found.id, cursor, allowed))
+    log = _agent_log(services, found.id, cursor, allowed)
+    await event_streams.send_log(websocket, log, limit=services.unread_limit)
 
 
 def _answer(follower: LogFollower, cursor: Cursor, services: Services) -> Response:
+    limit = services.unread_limit
     if cursor.follow:
-        return event_streams.event_stream(event_streams.log_events(follower, services.clock))
-    return StreamingResponse(_array(follower.read, cursor), media_type="application/json")
+        return event_streams.event_stream(event_streams.log_events(follower, services.clock), limit=limit)
+    return event_streams.ReadStream(_array(follower.read, cursor), limit=limit, media_type="application/json")
 
 
 def _whole(lines: list[str]) -> Response:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from chattool.api.failures import FailureLimit
+from chattool.api.listener import UNREAD_LIMIT
 from chattool.settings import ToolSettings
 from chattool.setup_code import SetupCode
 from provisioner.settings import ProvisionerSettings
@@ -48,6 +50,8 @@ class Services:
     metrics: Metrics | None = None
     metrics_token: str = field(default="", repr=False)
     """What scrapers show; empty: only those on this host may scrape."""
+    unread_limit: timedelta = UNREAD_LIMIT
+    """How long a stream waits until its reader has taken the next piece."""
 
     @property
     def clock(self) -> Clock:

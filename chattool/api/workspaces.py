@@ -125,7 +125,8 @@ async def watch_workspace(
     """The workspace now, and again whenever it changes, as server-sent events."""
     workspace_id = ids.WorkspaceId(workspace)
     await services.store.read(_shown, caller, services, workspace_id)
-    return event_stream(_changes(caller, services, standing, workspace_id))
+    changes = _changes(caller, services, standing, workspace_id)
+    return event_stream(changes, limit=services.unread_limit)
 
 
 async def workspace_named(caller: Caller, services: Services, user: str, name: str) -> WorkspaceId:

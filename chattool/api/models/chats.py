@@ -7,25 +7,32 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from chattool.api.models.wire import Absent, Moment, Text, Wanted, Wire, storable
 
-_Words = Annotated[Text, Field(max_length=64 << 10)]
+
+def _at_most(length: int) -> BeforeValidator:
+    """Cut what is longer, so that hosts may report a provider's words as they came."""
+    return BeforeValidator(lambda value: value[:length] if isinstance(value, str) else value)
+
+
+_Words = Annotated[Text, Field(max_length=4096), _at_most(4096)]
+_Word = Annotated[Text, Field(max_length=256), _at_most(256)]
 
 
 class ChatError(Wire):
-    """Why the last turn of a chat failed."""
+    """Why the last turn of a chat failed. Longer texts are cut."""
 
     message: _Words
     """For people."""
     retryable: bool
     """Whether the same turn may succeed when it is taken again."""
     detail: Absent[_Words] = None
-    kind: Absent[_Words] = None
+    kind: Absent[_Word] = None
     """The class of the failure, such as ``rate_limit`` or ``quota_exhausted``; more may come."""
-    provider: Absent[_Words] = None
-    code: Absent[_Words] = None
+    provider: Absent[_Word] = None
+    code: Absent[_Word] = None
     """The provider's own code."""
     status_code: Absent[int] = None
     reset_at: Absent[Moment] = None

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from chattool.api.app import create_app
 from chattool.api.failures import FailureLimit
-from chattool.api.listener import bound
+from chattool.api.listener import UNREAD_LIMIT, bound
 from chattool.api.patience import Patience
 from chattool.api.services import Services
 from chattool.api.serving import serving
@@ -123,6 +123,7 @@ async def api_host(
     close_limit: timedelta = timedelta(seconds=5),
     metrics_token: str = "",
     patience: Patience = _PATIENCE,
+    unread_limit: timedelta = UNREAD_LIMIT,
 ) -> AsyncIterator[ApiHost]:
     """The application on ``store`` while the context lasts; the default organization is made."""
     provisioner_settings = settings or ProvisionerSettings()
@@ -146,6 +147,7 @@ async def api_host(
         setup_code=SetupCode(SETUP_CODE),
         metrics=metrics,
         metrics_token=metrics_token,
+        unread_limit=unread_limit,
     )
     if failures is not None:
         services = replace(services, failures=failures)

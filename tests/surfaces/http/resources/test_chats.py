@@ -1,6 +1,7 @@
 """Chats over HTTP, with the structured error of their last turn."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -169,6 +170,51 @@ async def test_the_last_error_is_set_and_cleared_over_http(fleet: Fleet) -> None
     _, shown = await call(fleet.ben, "GET", chat)
     assert isinstance(shown, dict)
     assert "last_error" not in shown
+
+
+async def test_long_texts_of_a_last_error_are_cut_whoever_wrote_them(fleet: Fleet) -> None:
+    chat = await new_chat(fleet.ben)
+    names = ("message", "detail", "kind", "provider", "code")
+    sent = dict.fromkeys(names, "x" * (64 << 10)) | {"retryable": False}
+    stored = ClassifiedError(message="x" * (64 << 10), code="y" * 1000)
+
+    assert (await call(fleet.ben, "PUT", f"{chat}/last-error", sent))[0] == 204
+    _, by_client = await call(fleet.ben, "GET", chat)
+    await fleet.api.store.write(chats.set_last_error, ChatId(UUID(chat[1:])), encode_last_error(stored))
+    _, by_host = await call(fleet.ben, "GET", chat)
+
+    assert isinstance(by_client, dict)
+    assert [len(by_client["last_error"][name]) for name in names] == [4096, 4096, 256, 256, 256]
+    assert isinstance(by_host, dict)
+    assert [len(by_host["last_error"][name]) for name in ("message", "code")] == [4096, 256]
+
+
+async def test_a_list_of_chats_has_a_bound(fleet: Fleet) -> None:
+    assert (await call(fleet.ben, "GET", "?limit=100"))[0] == 200
+    status, refused = await call(fleet.ben, "GET", "?limit=101")
+    assert isinstance(refused, dict)
+    assert (status, refused["validations"][0]["field"]) == (400, "limit")
+
+
+async def test_a_tool_call_names_only_a_workspace_and_a_build_that_its_owner_may_use(fleet: Fleet) -> None:
+    path = f"{await new_chat(fleet.ben)}/tool-calls/call_1"
+    own = await fleet.create(fleet.ben, "own")
+    foreign = await fleet.create(fleet.cleo, "foreign")
+    own_build, foreign_build = (each["latest_build"]["id"] for each in (own, foreign))
+    call_made = {"tool": "create_workspace", "request_hash": "abc"}
+
+    recorded = {**call_made, "workspace_id": own["id"], "build_id": own_build}
+    assert (await call(fleet.ben, "PUT", path, recorded))[0] == 204
+    for body, field in (
+        ({"workspace_id": foreign["id"]}, "workspace_id"),
+        ({"workspace_id": str(new_id())}, "workspace_id"),
+        ({"workspace_id": own["id"], "build_id": foreign_build}, "build_id"),
+        ({"build_id": own_build}, "build_id"),
+    ):
+        status, refused = await call(fleet.ben, "PUT", path, {**call_made, **body})
+        assert isinstance(refused, dict)
+        assert (status, refused["validations"][0]["field"]) == (400, field)
+    assert await call(fleet.ben, "GET", path) == (200, recorded)
 
 
 async def test_a_statement_names_what_holds_the_credits_and_who_grants_them(fleet: Fleet) -> None:

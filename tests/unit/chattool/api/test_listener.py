@@ -1,10 +1,14 @@
 """The listening socket of a server."""
 
 import asyncio
+import errno
 import resource
 import socket
 import subprocess
 import sys
+from datetime import timedelta
+
+import pytest
 
 from chattool.api.listener import bound
 
@@ -38,3 +42,22 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert int(ended.stdout) == most
+
+
+def send_without_end(connection: socket.socket) -> None:
+    while True:
+        connection.send(bytes(1 << 16))
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux bounds this")
+def test_who_takes_nothing_of_what_was_sent_loses_the_connection() -> None:
+    with (
+        bound("127.0.0.1", 0, unread_limit=timedelta(milliseconds=100)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        connection, _ = listener.accept()
+        connection.settimeout(30)
+        with connection, pytest.raises(TimeoutError) as lost:
+            send_without_end(connection)
+
+    assert lost.value.errno == errno.ETIMEDOUT
