@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from sqlalchemy import and_, bindparam, func, select
 from db.clock import shuffled
 from db.errors import LeaseLost, StoreBusy, StoreUnavailable
 from db.states import JobStatus, LogLevel, LogSource
-from db.tables import workspace_builds
+from db.tables import provisioner_daemons, workspace_builds
 from provisioner import finish, joblogs, queue, stuck_jobs
 from provisioner.jobs import Line, Outcome
 from provisioner.stuck_jobs import in_words
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from db.ids import JobId, OrganizationId
     from db.statements import Row
     from db.transactions import Connection, Store
+    from provisioner.jobs import Fence
     from provisioner.settings import ProvisionerSettings
     from provisioner.stuck_jobs import StuckJobs
 
@@ -40,6 +42,7 @@ _LOST_STATE = (
     )
     .where(workspace_builds.c.job_id == bindparam("job"), func.length(workspace_builds.c.state) == 0)
 )
+_DAEMON = select(provisioner_daemons.c.name).where(provisioner_daemons.c.id == bindparam("daemon"))
 _RULER = "===================="
 
 
@@ -67,12 +70,9 @@ async def run(store: Store, settings: ProvisionerSettings) -> None:
     while True:
         await store.clock.sleep(settings.reaper_interval)
         try:
-            repaired = await reap(store, settings)
+            await reap(store, settings)
         except (StoreBusy, StoreUnavailable) as error:
             log.warning("could not look for lost jobs: %s", error, extra={"action": "reap"})
-        else:
-            if repaired:
-                log.warning("repaired %d lost jobs", repaired, extra={"action": "reap", "jobs": repaired})
 
 
 async def _reaped(store: Store, settings: ProvisionerSettings, stuck: StuckJobs) -> int:
@@ -82,27 +82,53 @@ async def _reaped(store: Store, settings: ProvisionerSettings, stuck: StuckJobs)
         found = await store.read(stuck.find, settings.reaper_batch)
         repaired_before = repaired
         for job_id in shuffled(found):
-            repaired += await store.write(_repair, job_id, settings, stuck)
+            repair = await store.write(_repair, job_id, settings, stuck)
+            if repair is not None:
+                log.warning("repaired a lost job", extra={"action": "reap", **asdict(repair)})
+                repaired += 1
         if len(found) < settings.reaper_batch or repaired == repaired_before:
             break
     return repaired
 
 
-def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings, stuck: StuckJobs) -> bool:
-    """Whether the job was stuck and is not any more."""
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """What became of a job, for logs and metrics."""
+
+    job_id: str
+    daemon: str | None
+    """Its name; ``None`` when nobody came for the job."""
+    attempt: int
+    outcome: str
+
+
+def _repair(
+    conn: Connection, job_id: JobId, settings: ProvisionerSettings, stuck: StuckJobs
+) -> Repair | None:
+    """What became of the job; ``None`` when it is not stuck any more."""
     row = stuck.locked(conn, job_id)
     if row is None:
-        return False
+        return None
     try:
         fence = finish.fence_of(conn, job_id)
     except LeaseLost:
-        return False
+        return None
+    daemon = None if fence.worker_id is None else conn.scalar(_DAEMON, daemon=fence.worker_id)
+    outcome = _outcome(conn, row, fence, settings, stuck)
+    return Repair(job_id=str(job_id), daemon=daemon, attempt=fence.attempt, outcome=outcome)
+
+
+def _outcome(
+    conn: Connection, row: Row, fence: Fence, settings: ProvisionerSettings, stuck: StuckJobs
+) -> str:
+    job_id = fence.job_id
     if row.started_at is None:
         _terminate(conn, row, job_id, f"pending for {in_words(settings.pending_limit)}")
     elif row.committed_at is not None:
         _terminate(conn, row, job_id, stuck.running_is)
     elif row.canceled_at is not None:
         finish.finish(conn, fence, queue.SERVER_CALL, Outcome(status=JobStatus.CANCELED))
+        return "canceled"
     elif row.losses + 1 >= settings.max_attempts:
         _terminate(conn, row, job_id, stuck.running_is)
     else:
@@ -112,7 +138,8 @@ def _repair(conn: Connection, job_id: JobId, settings: ProvisionerSettings, stuc
             job_id,
             [_line(conn, row, LogLevel.WARN, "The daemon of this build went away; it waits in line again.")],
         )
-    return True
+        return "requeued"
+    return "failed"
 
 
 def _terminate(conn: Connection, row: Row, job_id: JobId, condition: str) -> None:

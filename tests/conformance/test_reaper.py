@@ -1,6 +1,7 @@
 """The repair of jobs whose daemon went away, and the end of those that nobody came for."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
@@ -58,6 +59,28 @@ async def test_jobs_of_a_daemon_known_to_be_dead_are_repaired_before_their_lease
     assert (await scenario.job(others.job.id)).status is JobStatus.RUNNING
     assert await scenario.consumed() == 10
     assert await scenario.drifts() == []
+
+
+async def test_each_repair_leaves_a_line_that_says_whose_job_it_was_and_what_became_of_it(
+    scenario: Scenario, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead = await scenario.another_daemon("dead")
+    planned, applied = [await scenario.create() for _ in range(2)]
+    await scenario.claimed(planned.job.id, dead)
+    await (await scenario.claimed(applied.job.id, dead)).pass_point_of_no_return(10)
+
+    with caplog.at_level(logging.WARNING):
+        await reaper.reap_daemon(scenario.store, scenario.settings, scenario.organization_id, "dead")
+
+    said = {
+        (each["job_id"], each["daemon"], each["attempt"], each["outcome"])
+        for each in map(vars, caplog.records)
+        if each.get("action") == "reap"
+    }
+    assert said == {
+        (str(planned.job.id), "dead", 1, "requeued"),
+        (str(applied.job.id), "dead", 1, "failed"),
+    }
 
 
 @pytest.mark.requirement("P4")
