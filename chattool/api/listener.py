@@ -11,7 +11,7 @@ def bound(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 lets the system choose.
 
     Raises:
-        OSError: the address is taken, or not of this machine.
+        OSError: the address, which it names, is taken, or not of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With its protocol named, asyncio turns Nagle's algorithm off on what is accepted here. Else each answer
@@ -22,7 +22,8 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(_BACKLOG)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise OSError(error.errno, error.strerror, place) from error
     return listener

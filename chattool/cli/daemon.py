@@ -102,6 +102,7 @@ def daemon(
         settings = ProvisionerSettings(daemon_slots=slots, drain_limit=timedelta(seconds=drain_limit))
         log_events()
         if remote:
+            _check_ca_file(ca_file)
             from chattool.remote_daemon import run_remote_daemon
 
             return asyncio.run(
@@ -141,6 +142,15 @@ def _check_database(options: Options, key_file: Path | None, ca_file: Path | Non
 def _check_name(name: str | None) -> None:
     if name is not None and not (name.isprintable() and 1 <= len(name) <= _LONGEST_NAME):
         raise WrongUsage(f"--name takes 1 to {_LONGEST_NAME} printable characters")
+
+
+def _check_ca_file(path: Path | None) -> None:
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:
+        raise WrongUsage(f"--ca-file: {path} holds no certificates as PEM") from error
 
 
 def _secret(key: str | None, key_file: Path | None) -> str:
