@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections import OrderedDict, deque
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     Client = tuple[str, int] | None
 
 
+log = logging.getLogger(__name__)
+
+
 class TooManyFailures(RequestError):
     """This address failed too often of late; ``retry_after`` says when it may try again."""
 
@@ -24,6 +29,15 @@ class TooManyFailures(RequestError):
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__(429, "Too many failed attempts to sign in; wait a moment.")
         self.retry_after = retry_after
+
+
+@dataclass(kw_only=True)
+class _Failures:
+    """What one address did."""
+
+    times: deque[timedelta]
+    quiet_until: timedelta = timedelta.min
+    """When the next line may be logged about it."""
 
 
 class FailureLimit:
@@ -43,7 +57,7 @@ class FailureLimit:
         self._most = most
         self._window = window
         self._most_addresses = most_addresses
-        self._failures: OrderedDict[str, deque[timedelta]] = OrderedDict()
+        self._failures: OrderedDict[str, _Failures] = OrderedDict()
 
     def check(self, client: Client, clock: Clock) -> None:
         """Return when the address may try again.
@@ -52,14 +66,12 @@ class FailureLimit:
             TooManyFailures: it has to wait.
         """
         failures = self._failures.get(_network(client))
-        if not failures or len(failures) < self._most:
+        if failures is None or not self._is_reached(failures, clock):
             return
-        free_at = failures[0] + self._window
-        if free_at > clock.monotonic():
-            raise TooManyFailures(free_at - clock.monotonic())
+        raise TooManyFailures(failures.times[0] + self._window - clock.monotonic())
 
     def note(self, client: Client, clock: Clock) -> None:
-        """Count a failure.
+        """Count a failure; the one that reaches the limit is logged, once in each window.
 
         Raises:
             TooManyFailures: it was one too many, and is not counted.
@@ -67,10 +79,20 @@ class FailureLimit:
         self.check(client, clock)
         network = _network(client)
         # Of the oldest failures only as many are kept as decide.
-        self._failures.setdefault(network, deque(maxlen=self._most)).append(clock.monotonic())
+        failures = self._failures.setdefault(network, _Failures(times=deque(maxlen=self._most)))
+        failures.times.append(clock.monotonic())
         self._failures.move_to_end(network)
+        if self._is_reached(failures, clock) and clock.monotonic() >= failures.quiet_until:
+            failures.quiet_until = clock.monotonic() + self._window
+            log.warning(
+                "too many failed attempts to sign in",
+                extra={"action": "sign_in", "address": network, "failures": self._most},
+            )
         if len(self._failures) > self._most_addresses:
             self._failures.popitem(last=False)
+
+    def _is_reached(self, failures: _Failures, clock: Clock) -> bool:
+        return len(failures.times) == self._most and failures.times[0] + self._window > clock.monotonic()
 
 
 def _network(client: Client) -> str:

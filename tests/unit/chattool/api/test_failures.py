@@ -1,5 +1,6 @@
 """The limit on failed logins."""
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -38,6 +39,28 @@ def test_who_goes_on_failing_is_not_shut_out_for_longer() -> None:
     clock.advance(timedelta(seconds=60))
 
     limit.check(("192.0.2.1", 1), clock)
+
+
+def test_an_address_that_reaches_the_limit_is_logged_once_in_each_window(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock, limit = FakeClock(), FailureLimit(most=3, window=timedelta(seconds=60))
+
+    def logged() -> list[str]:
+        return [each.__dict__["address"] for each in caplog.records if each.levelno == logging.WARNING]
+
+    fail(limit, "192.0.2.1", clock, 2)
+    assert logged() == []
+    fail(limit, "192.0.2.1", clock)
+    fail(limit, "192.0.2.2", clock)
+    for _ in range(5):
+        with pytest.raises(TooManyFailures):
+            fail(limit, "192.0.2.1", clock)
+    assert logged() == ["192.0.2.1"]
+
+    clock.advance(timedelta(seconds=60))
+    fail(limit, "192.0.2.1", clock, 3)
+    assert logged() == ["192.0.2.1"] * 2
 
 
 @pytest.mark.parametrize(
