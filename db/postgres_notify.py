@@ -94,6 +94,7 @@ class Listener:
                 if driver.is_closed():
                     driver = await self._connect()
                     pause = _RECONNECT[0]
+                    log.info("listening again", extra={"action": "listen"})
                     self._wakeups.publish_all()  # whatever was said meanwhile was not heard
                     self._posted.set()  # nor sent
                 await self._serve(driver)

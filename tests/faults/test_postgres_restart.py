@@ -1,6 +1,7 @@
 """A PostgreSQL server that crashes and comes back in the middle of a build."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -59,3 +60,18 @@ async def test_a_build_goes_on_after_the_server_crashed_and_came_back(
             assert echo.events == ["plan", "apply"]
             assert await scenario.consumed() == 10
             assert await scenario.drifts() == []
+
+
+async def test_a_listener_that_came_back_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    server = PostgresServer(durable=True)
+    with server as databases:
+        url = await databases.create_database()
+        await asyncio.to_thread(migrations.upgrade, url)
+        async with open_store(url) as store:
+            with caplog.at_level(logging.INFO), store.wakeups.subscribe("jobs") as jobs:
+                await asyncio.to_thread(server.stop, "immediate")
+                await asyncio.to_thread(server.start)
+                async with asyncio.timeout(GUARD_SECONDS):
+                    assert await jobs.wait(None)
+
+    assert "listening again" in caplog.messages
