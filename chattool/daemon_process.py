@@ -5,7 +5,6 @@ One without a database is ``chattool.remote_daemon``.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -46,15 +45,14 @@ class DaemonProcess:
         """See ``RunningDaemon``."""
         return self._running.agents_url
 
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Who its daemon is, for logs."""
+        return {**self._running.daemon.facts, "daemon_id": str(self._running.daemon_id)}
+
     async def told_to_end(self) -> None:
         """Wait for a signal, or for the daemon to break down, which raises its error."""
-        signalled = asyncio.create_task(self._signals.ending.wait())
-        try:
-            await asyncio.wait({signalled, self._running.ended}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            signalled.cancel()
-        if self._running.ended.done():
-            self._running.ended.result()
+        await self._signals.told(self._running.ended)
 
 
 @asynccontextmanager
@@ -123,7 +121,7 @@ async def run_daemon(
         settings=settings or ProvisionerSettings(),
         signals=signals,
     ) as process:
-        log.info("the daemon is ready", extra={"action": "ready"})
+        log.info("the daemon is ready", extra={"action": "ready", **process.facts})
         await process.told_to_end()
     log.info("the daemon has ended", extra={"action": "end", "interrupted": signals.interrupted})
     return 1 if signals.interrupted else 0

@@ -41,6 +41,17 @@ class EndSignals:
             loop.remove_signal_handler(signal.SIGTERM)
             loop.remove_signal_handler(signal.SIGINT)
 
+    async def told(self, *working: asyncio.Task[None]) -> None:
+        """Wait for a signal, or for one of the tasks to break down, which raises its error."""
+        signalled = asyncio.create_task(self.ending.wait())
+        try:
+            await asyncio.wait({signalled, *working}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            signalled.cancel()
+        for task in working:
+            if task.done():
+                task.result()
+
     def reach(self, daemon: Daemon) -> None:
         """Tell ``daemon`` from now on."""
         self._daemon = daemon

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 from db.errors import ChattoolError
 from provisioner.jobs import Claim, Fence, Outcome
+from provisioner.reaper import Repair
 from quota import QuotaCommit
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _REMEMBERED_CLAIMS = 10_000
-_REPAIR = "reaper.repair"
 
 
 class ObservedStore:
@@ -45,7 +45,7 @@ class ObservedStore:
     ) -> T:
         with self._counted(function):
             answer = await self._store.write(function, *args, **kwargs)
-        self._note(_name(function), answer, args)
+        self._note(answer, args)
         return answer
 
     async def read(
@@ -86,7 +86,7 @@ class ObservedStore:
         finally:
             self._metrics.call(_name(function), outcome, self.clock.monotonic() - begin)
 
-    def _note(self, function: str, answer: object, arguments: tuple[object, ...]) -> None:
+    def _note(self, answer: object, arguments: tuple[object, ...]) -> None:
         match answer, arguments:
             case Claim(fence=fence), _:
                 self._claims[fence] = self.clock.monotonic()
@@ -99,7 +99,7 @@ class ObservedStore:
                 self._metrics.job_ended(
                     outcome, None if claimed is None else self.clock.monotonic() - claimed
                 )
-            case True, _ if function == _REPAIR:
+            case Repair(), _:
                 self._metrics.job_repaired()
             case _:
                 pass

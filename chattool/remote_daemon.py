@@ -70,7 +70,7 @@ async def run_remote_daemon(
                 daemon_tags=daemon_tags,
             )
             signals.reach(daemon)
-            announcing = asyncio.create_task(_announce(daemon, connection.url))
+            announcing = asyncio.create_task(_announce(daemon, connection))
             try:
                 await daemon.run()
             finally:
@@ -79,9 +79,10 @@ async def run_remote_daemon(
     return 1 if signals.interrupted else 0
 
 
-async def _announce(daemon: Daemon, url: str) -> None:
+async def _announce(daemon: Daemon, connection: HttpConnection) -> None:
     await daemon.ready.wait()
-    log.info("the daemon is ready", extra={"action": "ready", "server": url})
+    facts = {**daemon.facts, "daemon_id": str(connection.daemon_id)}
+    log.info("the daemon is ready", extra={"action": "ready", "server": connection.url, **facts})
 
 
 def _provisioners(

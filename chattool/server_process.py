@@ -7,6 +7,7 @@ import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from chattool.api.app import create_app
@@ -117,8 +118,9 @@ async def run_server(settings: ServerSettings) -> int:
                     trusted_proxies=settings.trusted_proxies,
                 )
             )
-            log.info("the server is ready", extra={"action": "ready", "url": external_url})
-            await _told_to_end(signals, running)
+            facts = {"version": version("chattool"), "slots": settings.slots, "database": store.dialect}
+            log.info("the server is ready", extra={"action": "ready", "url": external_url, **facts})
+            await signals.told(*([] if running is None else [running.ended]))
             services.stopping.set()
     log.info("the server has ended", extra={"action": "end", "interrupted": signals.interrupted})
     return 1 if signals.interrupted else 0
@@ -188,17 +190,6 @@ async def _announce_setup(services: Services, *, given: bool) -> None:
             "post": f"{services.external_url}/api/v2/users/first",
         },
     )
-
-
-async def _told_to_end(signals: EndSignals, running: RunningDaemon | None) -> None:
-    signalled = asyncio.create_task(signals.ending.wait())
-    waited = {signalled} if running is None else {signalled, running.ended}
-    try:
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        signalled.cancel()
-    if running is not None and running.ended.done():
-        running.ended.result()
 
 
 def _url_of(host: str, port: int) -> str:

@@ -105,7 +105,10 @@ class Secrets:
             try:
                 self._cipher = MultiFernet([Fernet(key) for key in keys])
             except ValueError as error:
-                message = f"{VARIABLE} holds what is no key; keys are made by: chattool secrets new-key"
+                message = (
+                    f"{VARIABLE}, or the key file beside a SQLite database, holds what is no key; "
+                    "keys are made by: chattool secrets new-key"
+                )
                 raise KeyInvalid(message) from error
         return self._cipher
 

@@ -63,6 +63,16 @@ class Daemon:
         """How many jobs it runs now."""
         return len(self._runners)
 
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Who it is, for logs."""
+        return {
+            "daemon": self._offer.name,
+            "version": self._offer.version,
+            "slots": self._settings.daemon_slots,
+            "tags": ",".join(f"{name}={value}" for name, value in self._offer.tags.items()),
+        }
+
     def drain(self) -> None:
         """Take no more jobs and finish those that run, at most for the drain limit."""
         self._ending.set()

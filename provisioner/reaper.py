@@ -92,8 +92,8 @@ async def _reaped(store: Store, settings: ProvisionerSettings, stuck: StuckJobs)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Repair:
-    """What became of a job, for the log."""
+class Repair:
+    """What became of a job, for logs and metrics."""
 
     job_id: str
     daemon: str | None
@@ -104,7 +104,7 @@ class _Repair:
 
 def _repair(
     conn: Connection, job_id: JobId, settings: ProvisionerSettings, stuck: StuckJobs
-) -> _Repair | None:
+) -> Repair | None:
     """What became of the job; ``None`` when it is not stuck any more."""
     row = stuck.locked(conn, job_id)
     if row is None:
@@ -115,7 +115,7 @@ def _repair(
         return None
     daemon = None if fence.worker_id is None else conn.scalar(_DAEMON, daemon=fence.worker_id)
     outcome = _outcome(conn, row, fence, settings, stuck)
-    return _Repair(job_id=str(job_id), daemon=daemon, attempt=fence.attempt, outcome=outcome)
+    return Repair(job_id=str(job_id), daemon=daemon, attempt=fence.attempt, outcome=outcome)
 
 
 def _outcome(

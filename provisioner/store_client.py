@@ -134,6 +134,11 @@ class StoreDaemonClient:
     def jobs(self) -> StoreClient:
         return self._jobs
 
+    @property
+    def daemon_id(self) -> DaemonId | None:
+        """``None`` before it is registered."""
+        return self._daemon_id
+
     async def register(self, offer: Offer) -> None:
         self._daemon_id = await self._jobs.register(
             self._organization_id, offer.name, offer.version, sorted(offer.provisioners), offer.tags

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -46,7 +47,7 @@ def server(
         str,
         typer.Option(
             metavar="ADDRESSES",
-            help="Proxies in front whose X-Forwarded-For is believed, by commas.",
+            help="Proxies in front whose X-Forwarded-For is believed, by commas; * for all.",
             show_default="none",
         ),
     ] = "",
@@ -77,6 +78,7 @@ def server(
         check_database(options)
         check_upkeep()
         _check_external(external_url)
+        _check_proxies(trusted_proxies)
         log_events()
         # Loads the web framework, so only when nothing is wrong.
         from chattool.server_process import ServerSettings, run_server
@@ -99,6 +101,18 @@ def server(
         )
     except Exception as error:  # noqa: BLE001 - the last place that can make one line of it
         return reported(screen, error, debug=options.debug)
+
+
+def _check_proxies(text: str) -> None:
+    """Uvicorn would take anything else for the name of a client, and trust nobody."""
+    if text in ("", "*"):
+        return
+    for entry in text.split(","):
+        try:
+            ipaddress.ip_network(entry.strip())
+        except ValueError as error:
+            wanted = "an address, a network such as 10.0.0.0/8, or * alone"
+            raise WrongUsage(f"--trusted-proxies takes {wanted}, not {entry.strip()!r}") from error
 
 
 def _check_external(url: str) -> None:

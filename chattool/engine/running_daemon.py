@@ -23,7 +23,7 @@ from provisioner.store_client import StoreClient, StoreDaemonClient
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
-    from db.ids import OrganizationId
+    from db.ids import DaemonId, OrganizationId
     from db.transactions import Store
     from provisioner.protocol import Provisioner
     from provisioner.settings import ProvisionerSettings
@@ -34,6 +34,7 @@ class RunningDaemon:
     """A registered daemon."""
 
     daemon: Daemon
+    daemon_id: DaemonId | None
     ended: asyncio.Task[None]
     """Done when the daemon has ended; an error in it is a mistake of ours."""
     agents_url: Callable[[], Awaitable[str]] | None
@@ -75,8 +76,9 @@ async def running_daemon(
             )
             provisioners = [EchoProvisioner(store.clock), local.provisioner, terraform]
             agents_url = local.url
+        client = StoreDaemonClient(StoreClient(store, settings), organization_id)
         daemon = Daemon(
-            StoreDaemonClient(StoreClient(store, settings), organization_id),
+            client,
             provisioners,
             name=name or f"{socket.gethostname()}-{os.getpid()}",
             version=version("chattool"),
@@ -84,7 +86,7 @@ async def running_daemon(
         )
         ended = await stack.enter_async_context(_working(daemon))
         await stack.enter_async_context(upkeep(store, settings))
-        yield RunningDaemon(daemon=daemon, ended=ended, agents_url=agents_url)
+        yield RunningDaemon(daemon=daemon, daemon_id=client.daemon_id, ended=ended, agents_url=agents_url)
 
 
 def default_workspaces(url: str) -> Path:

@@ -21,7 +21,7 @@ def test_a_daemon_builds_for_a_database_named_by_its_url_and_drains(new: Command
     url = ("--url", f"sqlite:///{tmp_path}/shared.db")
 
     with new.started("daemon", *url, "--slots", 2, "--name", "builder", "--drain-limit", 20) as daemon:
-        read_log_until(daemon, "action=ready")
+        read_log_until(daemon, "action=ready daemon=builder version=")
         assert new.inside(*url, "templates", "push", "examples/templates/scratch").code == 0
         assert new.inside(*url, "groups", "set-allowance", "Everyone", 10).code == 0
         create = ("tool", "call", "create_workspace", "-a", "template=scratch", "-a", "name=far")

@@ -54,7 +54,7 @@ def test_a_remote_daemon_makes_a_local_workspace_whose_agent_reports_to_the_serv
     with served(database[1]) as url:
         remote = ("daemon", "--url", url, "--key-file", key_file, "--workspaces", workspaces)
         with new.started(*remote, "--name", "far", "--drain-limit", 20) as daemon:
-            read_log_until(daemon, "action=ready")
+            read_log_until(daemon, f"action=ready server={url} daemon=far version=")
             assert new.inside(*database, "templates", "push", "examples/templates/scratch").code == 0
             assert new.inside(*database, "groups", "set-allowance", "Everyone", 10).code == 0
             create = ("tool", "call", "create_workspace", "-a", "template=scratch", "-a", "name=remote")
@@ -113,6 +113,10 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked_by_name(
         (
             ["--url", "https://x", "--key", "x", "--ca-file", "nowhere"],
             "error: Invalid value for '--ca-file': ",
+        ),
+        (
+            ["--url", "https://x", "--key", "x", "--ca-file", "README.md"],
+            "error: --ca-file: README.md ",
         ),
         (["--url", "sqlite:///x.db", "--ca-file", "README.md"], "error: --key-file and --ca-file"),
     ],

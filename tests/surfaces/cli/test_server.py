@@ -28,7 +28,7 @@ def client(url: str, key: str = "") -> httpx.Client:
 def test_a_new_server_is_set_up_builds_over_http_and_drains(new: CommandLine) -> None:
     with new.started("server", "--port", 0) as server:
         code = logged(server, r"setup_code=(\S+)")
-        url = logged(server, r"action=ready url=(\S+)")
+        url = logged(server, r"action=ready url=(\S+) version=\S+ slots=3 database=sqlite")
         with client(url) as nobody:
             first = nobody.post("/users/first", json={"username": "ana", "setup_code": code})
         assert new.inside("--user", "ana", "templates", "push", "examples/templates/scratch").code == 0
@@ -71,17 +71,26 @@ def test_the_end_of_a_server_ends_those_who_follow(cli: CommandLine, endless: st
 
 def test_a_port_that_is_taken_is_named_before_anything_is_made(new: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ended = new("server", "--port", taken.getsockname()[1])
+        port = taken.getsockname()[1]
+        ended = new("server", "--port", port)
 
     assert ended.code == 1
-    assert "Address already in use" in ended.err
+    assert f"127.0.0.1:{port}: Address already in use" in ended.err
     assert not new.home.exists()
 
 
 @pytest.mark.parametrize(
     "words",
-    [("--external-url", "example.com"), ("--port", 70000), ("--slots", -1), ("--url", "mysql://x/y")],
-    ids=["external url", "port", "slots", "database"],
+    [
+        ("--external-url", "example.com"),
+        ("--port", 70000),
+        ("--slots", -1),
+        ("--url", "mysql://x/y"),
+        ("--trusted-proxies", "nonsense"),
+        ("--trusted-proxies", "10.0.0.5,10.0.0.1/8"),
+        ("--trusted-proxies", "*,10.0.0.5"),
+    ],
+    ids=["external url", "port", "slots", "database", "proxy name", "proxy network", "all proxies and one"],
 )
 def test_a_server_that_cannot_be_meant_is_refused(new: CommandLine, words: tuple[object, ...]) -> None:
     ended = new("server", *words)
