@@ -60,7 +60,7 @@ async def _set_allowance(command: Command, name: str, credits_per_day: int) -> N
     from chattool.cli import documents
     from chattool.cli.session import open_operations
 
-    async with open_operations(command.options) as operations:
+    async with open_operations(command.options, makes=True) as operations:
         group = await operations.set_allowance(name, credits_per_day)
     command.screen.show(
         documents.group(group),

@@ -60,7 +60,7 @@ async def _create(command: Command, name: str, tags: Mapping[str, str]) -> None:
 
     if not names.is_valid(name):
         raise WrongUsage(f"{name!r} cannot be a key: a name has {names.RULE}")
-    async with open_operations(command.options) as operations:
+    async with open_operations(command.options, makes=True) as operations:
         key, secret = await operations.create_key(name, tags)
     command.screen.show(_document(key) | {"key": secret}, secret)
 

@@ -25,11 +25,11 @@ _NEEDS_DATABASE = (
 
 
 @asynccontextmanager
-async def open_operations(options: Options) -> AsyncIterator[Operations]:
-    """For commands that look at things, or change one without a build.
+async def open_operations(options: Options, *, makes: bool = False) -> AsyncIterator[Operations]:
+    """For commands that look at things, or change one without a build; ``makes`` as in ``open_database``.
 
     Raises:
-        NotFound: there is no such user.
+        NotFound: there is no such user, or no such database.
         WrongUsage: the URL is of no kind we know, or nobody is signed in to the server.
     """
     _check_user(options)
@@ -39,7 +39,7 @@ async def open_operations(options: Options) -> AsyncIterator[Operations]:
 
             yield await HttpOperations.of(remote, options.user)
         return
-    async with open_database(options) as store:
+    async with open_database(options, makes=makes) as store:
         from chattool.cli.store_operations import StoreOperations
 
         found = await store.read(_found, options.user)
@@ -62,21 +62,30 @@ async def open_working_operations(options: Options) -> AsyncIterator[Operations]
         loading = asyncio.create_task(asyncio.to_thread(_load_engine))
         await background.ensure(options.home)
         await loading
-    async with open_operations(options) as operations:
+    async with open_operations(options, makes=True) as operations:
         yield operations
 
 
 @asynccontextmanager
-async def open_database(options: Options) -> AsyncIterator[Store]:
+async def open_database(options: Options, *, makes: bool = False) -> AsyncIterator[Store]:
     """The database alone, on nobody's behalf.
 
+    With ``makes``, a SQLite file that --url names is made when it is missing; that of the state directory
+    always is.
+
     Raises:
+        NotFound: the file is missing.
         WrongUsage: the URL names none.
     """
     from chattool.background import state_directory
-    from db.engine import open_store
+    from db.engine import open_store, sqlite_path
+    from db.errors import NotFound
 
     check_database(options)
+    if options.url is not None and not makes:
+        path = sqlite_path(options.url)
+        if path is not None and not path.exists():
+            raise NotFound(f"there is no database {path}; make it with: chattool migrate --url {options.url}")
     if options.url is None and not options.home.exists():
         state_directory.prepare(state_directory.state_directory(options.home))
     async with open_store(options.database) as store:

@@ -47,7 +47,7 @@ async def _create(command: Command, name: str, days: int, scope: str) -> None:
 
     if scope not in list(Scope):
         raise WrongUsage(f"no scope {scope!r}; there are: {', '.join(Scope)}")
-    async with open_operations(command.options) as operations:
+    async with open_operations(command.options, makes=True) as operations:
         token_id, key = await operations.create_token(
             name, scope=scope, lifetime=timedelta(days=days) if days else None
         )

@@ -73,7 +73,7 @@ async def _add(command: Command, name: str, roles: list[str]) -> None:
         raise WrongUsage(f"no role {min(unknown)!r}; there are: {', '.join(known)}")
     if not names.is_valid(name):
         raise WrongUsage(f"{name!r} cannot be a user: a name has {names.RULE}")
-    async with open_operations(command.options) as operations:
+    async with open_operations(command.options, makes=True) as operations:
         user = await operations.add_user(name, sorted(set(roles)))
     command.screen.show(documents.user(user), f"Added user {user.username}.")
 
@@ -85,7 +85,7 @@ async def _first(command: Command, name: str, email: str) -> None:
 
     if not names.is_valid(name):
         raise WrongUsage(f"{name!r} cannot be a user: a name has {names.RULE}")
-    async with open_database(command.options) as store:
+    async with open_database(command.options, makes=True) as store:
         made = await store.write(
             accounts.create_first,
             name,

@@ -194,6 +194,18 @@ def test_a_file_that_is_no_database_is_not_touched(new: CommandLine, tmp_path: P
     assert file.read_text(encoding="utf-8") == "not a database " * 100
 
 
+def test_a_look_at_a_database_that_is_missing_makes_none(new: CommandLine, tmp_path: Path) -> None:
+    url = ("--url", f"sqlite:///{tmp_path}/folder/missing.db")
+
+    for words in (["quota", "show"], ["templates", "list"], ["quota", "check"]):
+        ended = new.inside("--json", *url, *words)
+        assert (ended.code, ended.document["code"]) == (1, "NOT_FOUND")
+    assert not (tmp_path / "folder").exists()
+
+    assert new.inside(*url, "migrate").code == 0
+    assert new.inside(*url, "quota", "show").code == 0
+
+
 def test_a_state_directory_that_cannot_be_made_is_named(new: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
