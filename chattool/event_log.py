@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
-_NOISY = ("httpx", "uvicorn", "alembic")
+#: Some of them would log the headers of handshakes, tokens among them.
+_NOISY = ("httpx", "uvicorn", "websockets", "alembic")
 
 
 def log_events(level: int = logging.INFO) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, column, select, table
 
-from db import errors, postgres_url
+from db import errors, postgres_url, sqlite_file
 from db.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ async def open_store(
         except OSError as error:
             message = f"cannot make the folder {path.parent}: {error.strerror}"
             raise errors.StoreReadOnly(message) from error
+        sqlite_file.make_private(path)
     store: Store = SqliteStore(path, clock=clock) if path is not None else _postgres_store(url, clock)
     async with store:
         await _ensure_version(store, url, migrate=path is not None if migrate is None else migrate)

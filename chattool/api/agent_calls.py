@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from chattool.api import errors
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.services import ServicesOf
 from chattool.api.waiting import until
 from chattool.api.workspace_agents import visible
@@ -42,7 +42,7 @@ class WorkspaceCall(BaseModel):
     timeout_ms: Annotated[int, Field(ge=0, le=_LONGEST_CALL_MS)] = 30_000
 
 
-router = APIRouter(tags=["Agents"])
+router = APIRouter(tags=["Agents"], route_class=SignedInFirst)
 
 
 async def caller_as_actor(caller: CallerOf, services: ServicesOf, agent: UUID) -> Actor:

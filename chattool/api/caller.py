@@ -47,7 +47,7 @@ async def _caller(connection: HTTPConnection, services: ServicesOf) -> Caller:
 
 
 class SignedInFirst(APIRoute):
-    """A route that reads no body of who is not signed in, for those whose bodies may be large."""
+    """A route that reads no body of who is not signed in."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind the question who calls."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path
 from chattool.api import errors, sight
 from chattool.api.access import Action
 from chattool.api.builds import visible as visible_build
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.chats import shown, visible
 from chattool.api.models import chats as models
 from chattool.api.requests import refused
@@ -23,7 +23,7 @@ from db.ids import BuildId, ChatId, WorkspaceId
 from db.records import Chat
 from db.transactions import Connection
 
-router = APIRouter(prefix="/chats/{chat}", tags=["Chats"])
+router = APIRouter(prefix="/chats/{chat}", tags=["Chats"], route_class=SignedInFirst)
 
 ToolCallId = Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import DEFAULT_LIMIT, Offset, organization_of
 from chattool.api.models import chats as models
 from chattool.api.services import ServicesOf
@@ -20,7 +20,7 @@ from db.records import Chat
 from db.transactions import Connection
 from db.users import DEFAULT_ORGANIZATION
 
-router = APIRouter(prefix="/chats", tags=["Chats"])
+router = APIRouter(prefix="/chats", tags=["Chats"], route_class=SignedInFirst)
 
 #: Fewer than of other things, since each may hold the words of an error.
 ChatLimit = Annotated[

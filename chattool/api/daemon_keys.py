@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import OrganizationName, organization_of
 from chattool.api.services import Services, ServicesOf
 from chattool.identity import Caller
@@ -19,7 +19,9 @@ from db.ids import OrganizationId
 from db.records import ProvisionerKey
 from provisioner import wire
 
-router = APIRouter(prefix="/organizations/{organization}/provisionerkeys", tags=["Provisioners"])
+router = APIRouter(
+    prefix="/organizations/{organization}/provisionerkeys", tags=["Provisioners"], route_class=SignedInFirst
+)
 
 
 class NewKey(BaseModel):

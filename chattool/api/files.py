@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from chattool.api import errors
 from chattool.api.access import Action, Kind, Target, may
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.models.templates import UploadedFile
 from chattool.api.services import ServicesOf
 from chattool.identity import Caller
@@ -19,7 +19,7 @@ from db.ids import FileId, OrganizationId
 from db.transactions import Connection
 from provisioner.archive_contents import archived_files
 
-router = APIRouter(prefix="/files", tags=["Files"])
+router = APIRouter(prefix="/files", tags=["Files"], route_class=SignedInFirst)
 
 _TAR = {"content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}}
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import OrganizationName, id_of, organization_of, user_of
 from chattool.api.models import people as models
 from chattool.api.services import Services, ServicesOf
@@ -16,7 +16,7 @@ from db.errors import Conflict
 from db.ids import OrganizationId
 from db.records import Group
 
-router = APIRouter(tags=["Groups"])
+router = APIRouter(tags=["Groups"], route_class=SignedInFirst)
 
 
 def _target(organization_id: OrganizationId) -> Target:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from importlib.metadata import version
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -20,6 +21,15 @@ from provisioner import fleet
 #: At the root of the site, for probes and scrapers; they need no user's token.
 probes = APIRouter(tags=["Health"])
 router = APIRouter(tags=["Health"])
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_OF_PROXIES = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
 
 
 class BuildInfo(Wire):
@@ -76,10 +86,12 @@ def _check_scraper(request: Request, services: Services) -> None:
 
 
 def _is_local(request: Request) -> bool:
-    # A proxy on this host speaks for others.
-    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for"))
+    # A proxy on this host speaks for others, and so does a browser that was led here by a foreign name.
+    if any(name in request.headers for name in _OF_PROXIES):
+        return False
     try:
-        return not forwarded and ip_address(request.client.host if request.client else "").is_loopback
+        named = urlsplit(f"//{request.headers.get('host', '')}").hostname
+        return named in _LOCAL_NAMES and ip_address(request.client.host if request.client else "").is_loopback
     except ValueError:
         return False
 

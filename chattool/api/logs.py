@@ -16,7 +16,7 @@ from pydantic import WithJsonSchema
 
 from chattool.api import event_streams, sight
 from chattool.api.builds import visible as visible_build
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.log_follower import PAGE_LINES, LogFollower, LogPage
 from chattool.api.models.builds import WorkspaceAgentLog
 from chattool.api.models.jobs import ProvisionerJobLog
@@ -33,7 +33,7 @@ from db.log_bounds import LOG_LIMIT_BYTES
 from db.transactions import Connection
 from provisioner import joblogs
 
-router = APIRouter(tags=["Logs"])
+router = APIRouter(tags=["Logs"], route_class=SignedInFirst)
 
 _MOST_TAIL_LINES = 1000
 _MOST_LINES = 100_000

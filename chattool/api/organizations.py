@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check, may
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import (
     DEFAULT_LIMIT,
     Limit,
@@ -23,7 +23,7 @@ from db.errors import Conflict, NotFound, RequestError
 from db.ids import OrganizationId
 from quota import budget
 
-router = APIRouter(prefix="/organizations", tags=["Organizations"])
+router = APIRouter(prefix="/organizations", tags=["Organizations"], route_class=SignedInFirst)
 
 _MOST = 1000
 

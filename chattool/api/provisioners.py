@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from chattool.api.access import Action, Kind, Target, check, may
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, OrganizationName, organization_of, user_of
 from chattool.api.models.jobs import ProvisionerDaemon, ProvisionerJob
 from chattool.api.requests import Tags, bad_query, tags_of
@@ -26,7 +26,7 @@ from db.states import JobStatus
 from db.transactions import Connection
 from provisioner import daemons
 
-router = APIRouter(prefix="/organizations/{organization}", tags=["Provisioners"])
+router = APIRouter(prefix="/organizations/{organization}", tags=["Provisioners"], route_class=SignedInFirst)
 
 _MOST_IDS = 100
 _List = Annotated[str, Query(max_length=4096, description="Separated by commas.")]

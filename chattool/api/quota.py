@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import UserName
 from chattool.api.models import people as models
 from chattool.api.organizations import quota_of
 from chattool.api.services import ServicesOf
 from db.users import DEFAULT_ORGANIZATION
 
-router = APIRouter(prefix="/workspace-quota", tags=["Quota"])
+router = APIRouter(prefix="/workspace-quota", tags=["Quota"], route_class=SignedInFirst)
 
 
 @router.get("/{user}")

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import OrganizationName, UserName, organization_of, user_of
 from chattool.api.models import quota as models
 from chattool.api.services import ServicesOf
 from chattool.backend import Actor
 from db.errors import NotFound
 
-router = APIRouter(tags=["Quota"])
+router = APIRouter(tags=["Quota"], route_class=SignedInFirst)
 
 _MOST_CHARGES = 1000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from contextlib import asynccontextmanager
 from functools import partial
@@ -47,6 +48,17 @@ class EmbeddedServer(uvicorn.Server):
         self.answering.set()
 
 
+def _websockets() -> type[asyncio.Protocol]:
+    from chattool.api.refused_websockets import RefusingProtocol  # noqa: PLC0415 - an engine has none
+
+    return RefusingProtocol
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    # Whoever ends us has cancelled what took too long, and uvicorn says so in one line already.
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 @asynccontextmanager
 async def serving(
     app: ASGIApp,
@@ -62,9 +74,10 @@ async def serving(
     ``close_limit`` bounds that. ``trusted_proxies`` are addresses whose ``X-Forwarded-For`` is believed, as
     uvicorn's ``forwarded_allow_ips``. Peers whose requests do not arrive try the ``patience``.
     """
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
     server = EmbeddedServer(
         app,
-        ws="websockets-sansio" if websockets else "none",
+        ws=_websockets() if websockets else "none",
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=trusted_proxies or None,
         timeout_graceful_shutdown=max(1, round(close_limit.total_seconds())),

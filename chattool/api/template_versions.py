@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from chattool.api import errors
 from chattool.api.access import Action, Kind, Target, check, may
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.files import check_usable
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, OrganizationName, organization_of
 from chattool.api.models import templates as models
@@ -28,7 +28,7 @@ from db.template_details import VersionDetails
 from db.transactions import Connection
 from provisioner import cancel, imports
 
-router = APIRouter(tags=["Template versions"])
+router = APIRouter(tags=["Template versions"], route_class=SignedInFirst)
 
 
 @router.post(

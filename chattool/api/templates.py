@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from chattool.api import errors, sight
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import OrganizationName, UserName, organization_of, user_of
 from chattool.api.models import templates as models
 from chattool.api.models.wire import Message
@@ -26,7 +26,7 @@ from db.transactions import Connection
 from provisioner import template_settings
 from provisioner.template_settings import TemplateChange
 
-router = APIRouter(tags=["Templates"])
+router = APIRouter(tags=["Templates"], route_class=SignedInFirst)
 
 _REMOVED_LATELY = timedelta(days=60)
 

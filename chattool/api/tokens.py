@@ -8,14 +8,14 @@ from fastapi import APIRouter
 
 from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import UserName, id_of, user_of
 from chattool.api.models import people as models
 from chattool.api.services import ServicesOf
 from db import ids, tokens
 from db.errors import NotFound
 
-router = APIRouter(prefix="/users/{user}/keys/tokens", tags=["Tokens"])
+router = APIRouter(prefix="/users/{user}/keys/tokens", tags=["Tokens"], route_class=SignedInFirst)
 
 _NANOSECONDS = 1000
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from chattool.api import audit, errors, people
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, UserName, user_of
 from chattool.api.models import people as models
 from chattool.api.services import Services, ServicesOf
@@ -18,7 +18,7 @@ from db.accounts import Account
 from db.errors import Conflict
 from db.ids import OrganizationId
 
-router = APIRouter(prefix="/users", tags=["Users"])
+router = APIRouter(prefix="/users", tags=["Users"], route_class=SignedInFirst)
 
 _ALL_USERS = Target(kind=Kind.USER)
 

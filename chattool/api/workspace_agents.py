@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from chattool.api import sight
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.models.builds import WorkspaceAgent
 from chattool.api.services import Services, ServicesOf
 from chattool.api.views.builds import shown_agent
@@ -18,7 +18,7 @@ from db.ids import AgentId
 from db.records import Agent
 from db.transactions import Connection
 
-router = APIRouter(tags=["Agents"])
+router = APIRouter(tags=["Agents"], route_class=SignedInFirst)
 
 
 @router.get("/workspaceagents/{agent}")

@@ -13,7 +13,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from chattool.api import errors, sight, workspace_query
 from chattool.api.access import Action, Kind, Target, check
-from chattool.api.caller import CallerOf
+from chattool.api.caller import CallerOf, SignedInFirst
 from chattool.api.event_streams import event_stream
 from chattool.api.lookup import DEFAULT_LIMIT, Limit, Offset, UserName, user_of
 from chattool.api.models import workspaces as models
@@ -33,7 +33,7 @@ from db.workspace_details import WorkspaceDetails
 from provisioner import builds as builder
 from provisioner.build_requests import WorkspaceRequest
 
-router = APIRouter(tags=["Workspaces"])
+router = APIRouter(tags=["Workspaces"], route_class=SignedInFirst)
 
 _WATCH_BACKUP = timedelta(seconds=5)
 IncludeDeleted = Annotated[bool, Query(description="Answer a deleted workspace too, instead of 410.")]

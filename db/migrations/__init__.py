@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, event, inspect, pool, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from db import errors, sqlite_errors
+from db import errors, sqlite_errors, sqlite_file
 from db.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def _migrate(url: str, command: str, revision: str) -> None:
 
 def _migrate_sqlite(url: str, command: str, revision: str) -> None:
     path = Path(make_url(url).database or "")
+    sqlite_file.make_private(path)
     engine = create_engine(make_url(url).set(drivername="sqlite"), poolclass=pool.NullPool)
     event.listen(engine, "connect", _leave_begin_to_us)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

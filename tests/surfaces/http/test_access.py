@@ -73,6 +73,22 @@ async def outcomes(
     ]
 
 
+async def test_no_operation_reads_the_body_of_who_is_not_signed_in(open_api: ApiHost) -> None:
+    nobody = await open_api.client("wrong")
+    taking = [each for each in for_users(open_api.app) if each.body is not None]
+    answers = [
+        await nobody.request(
+            each.method.upper(),
+            nobody.base_url.copy_with(path=each.path(anything(each.names))),
+            content=b"{",  # whoever reads it answers 400
+            headers={"Content-Type": "application/json"},
+        )
+        for each in taking
+    ]
+
+    assert {answer.status_code for answer in answers} == {401}
+
+
 async def test_nothing_but_the_known_few_answers_without_a_token(open_api: ApiHost) -> None:
     nobody = await open_api.client()
 

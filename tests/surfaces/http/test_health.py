@@ -1,6 +1,7 @@
 """Probes, build information and metrics; none of them asks for a user's token."""
 
 import httpx
+import pytest
 from sqlalchemy import Text, bindparam, column, table, update
 
 from db import migrations
@@ -130,6 +131,33 @@ async def test_metrics_are_for_scrapers_on_this_host_and_not_for_those_behind_a_
 
     assert (local.status_code, proxied.status_code) == (200, 403)
     assert "CHATTOOL_METRICS_TOKEN" in proxied.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"]
+)
+async def test_metrics_are_not_for_what_a_proxy_passes_on(api: ApiHost, name: str) -> None:
+    async with httpx.AsyncClient(timeout=30) as scraper:
+        assert (await scraper.get(f"{api.root}/metrics", headers={name: "127.0.0.1"})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("localhost:8420", 200),
+        ("127.0.0.1:8420", 200),
+        ("[::1]:8420", 200),
+        ("evil.example", 403),
+        ("localhost.evil.example:8420", 403),
+        ("[::1", 403),
+    ],
+)
+async def test_metrics_are_not_for_browsers_led_here_by_a_foreign_name(
+    api: ApiHost, host: str, status: int
+) -> None:
+    async with httpx.AsyncClient(timeout=30) as scraper:
+        assert (await scraper.get(f"{api.root}/metrics", headers={"Host": host})).status_code == status
 
 
 async def test_with_a_token_for_metrics_nobody_scrapes_without_it(store: Store) -> None:

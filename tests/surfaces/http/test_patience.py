@@ -15,7 +15,7 @@ from tests.surfaces.http.resources.readers import Reader, event_stream, websocke
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 LONG, SHORT = timedelta(minutes=10), timedelta(milliseconds=300)
-HEAD = b"POST /api/v2/users HTTP/1.1\r\nHost: localhost\r\n"
+HEAD = b"POST /api/v2/users/first HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -94,3 +94,16 @@ async def test_many_who_connect_at_once_are_all_answered(store: Store) -> None:
         told = await asyncio.gather(*(answer(api, asked) for _ in range(300)))
 
     assert {each.split(b"\r\n")[0] for each in told} == {b"HTTP/1.1 200 OK"}
+
+
+async def test_a_request_that_outlasts_the_end_of_the_server_is_no_error_of_ours(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with api_host(store, close_limit=timedelta(seconds=1)) as api:
+        asking = asyncio.create_task(answer(api, CHUNKED + b"5\r\nhal"))
+        # Who connects later is answered later, so by then the half body has been begun.
+        told = await answer(api, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    await asking
+
+    assert told.startswith(b"HTTP/1.1 200")
+    assert [record for record in caplog.records if record.exc_info] == []

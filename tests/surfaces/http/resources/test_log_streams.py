@@ -227,7 +227,9 @@ async def test_a_websocket_is_refused_with_the_status_and_body_of_http(fleet: Fl
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])
-async def test_no_websocket_opens_without_a_token(fleet: Fleet, token: str) -> None:
+async def test_no_websocket_opens_without_a_token(
+    fleet: Fleet, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
     workspace = await fleet.create(fleet.ben)
     version = workspace["latest_build"]["template_version_id"]
     stranger = replace(fleet.ben, key=token)
@@ -241,6 +243,9 @@ async def test_no_websocket_opens_without_a_token(fleet: Fleet, token: str) -> N
             async with websocket(fleet.api, stranger, path):
                 pass
         assert refused.value.response.status_code == 401
+    # An answer later, the server is done with all of them.
+    assert (await fleet.ben.get("/users/me")).status_code == 200
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []
 
 
 async def test_what_an_agent_writes_is_followed_until_another_build_replaces_it(fleet: Fleet) -> None:
