@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ class ScriptOutput:
         self._waiting_bytes = 0
         self._dropped = 0
         self._arrived = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._listeners: set[asyncio.Task[None]] = set()
 
     def listen(self, stream: asyncio.StreamReader) -> None:
@@ -63,19 +65,18 @@ class ScriptOutput:
             await self.flush()
 
     async def flush(self) -> None:
-        """Send what waits.
+        """Send what waits; all of it, what is on its way already included, has arrived at the return.
 
         Raises:
             TokenRefused: the server does not know this agent any more.
             ServerAway: it was away when the agent was told to end.
         """
-        while batch := self._batch():
-            logs = [{"level": "info", "output": line} for line in batch]
-            try:
-                await self._server.deliver("POST", "logs", {"logs": logs})
-            except CallRefused:
+        async with self._sending:
+            while batch := self._batch():
+                logs = [{"level": "info", "output": line} for line in batch]
                 # One batch that the server cannot take must not hold up all others.
-                continue
+                with suppress(CallRefused):
+                    await self._server.deliver("POST", "logs", {"logs": logs})
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
         rest = b""

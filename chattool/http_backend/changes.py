@@ -40,6 +40,7 @@ class Changes:
         self._connection = connection
         self._hub = Wakeups(connection.clock)
         self._followed: dict[str, _Followed] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     @contextmanager
     def subscribe(self, *paths: str) -> Iterator[Subscription]:
@@ -61,7 +62,7 @@ class Changes:
             try:
                 yield subscription
             finally:
-                task.cancel()
+                self._end(task)
 
     def _enter(self, path: str) -> None:
         if path not in self._followed:
@@ -74,7 +75,16 @@ class Changes:
         followed.waiting -= 1
         if not followed.waiting:
             del self._followed[path]
-            followed.task.cancel()
+            self._end(followed.task)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def ended(self) -> None:
+        """Wait for the ends of what was left, so that connections it was just making are closed."""
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def _follow(self, path: str) -> None:
         while True:

@@ -153,7 +153,11 @@ async def open_remote(
     try:
         user = await connection.get(shapes.User, "/users/me")
         organization = await _home(connection)
-        yield Remote(connection, user, organization, tool_settings=tool_settings or ToolSettings())
+        remote = Remote(connection, user, organization, tool_settings=tool_settings or ToolSettings())
+        try:
+            yield remote
+        finally:
+            await remote.backend.changes.ended()
     finally:
         await connection.close()
 

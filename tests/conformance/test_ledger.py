@@ -7,7 +7,7 @@ from db.clock import FakeClock
 from db.ids import GroupId, WorkspaceId
 from db.records import User
 from db.states import JobStatus, Transition
-from db.tables import organization_members, workspace_charges
+from db.tables import groups, organization_members, workspace_charges
 from db.tables import workspaces as workspace_table
 from db.transactions import Connection, Store
 from provisioner.settings import ProvisionerSettings
@@ -307,7 +307,9 @@ async def test_without_enforcement_everything_is_ok_and_still_counted(store: Sto
 
 
 async def test_costs_are_64_bit(scenario: Scenario) -> None:
-    await scenario.set_budget(MAX_CREDITS)
+    # More than one group may have; what many groups grant together has to fit as well.
+    everything = groups.update().values(quota_allowance=MAX_CREDITS)
+    await scenario.store.write(lambda conn: conn.run(everything))
     workspace_id = await scenario.running(MAX_CREDITS)
 
     assert await scenario.consumed() == MAX_CREDITS

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chattool.api import agent_calls
 from chattool.backend import Actor
@@ -62,6 +63,16 @@ def calls() -> AnsweringCalls:
     return AnsweringCalls()
 
 
+def signed_in(app: FastAPI) -> ASGIApp:
+    """The application for somebody whose token was looked at; whom a route serves is told by ``actor``."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["caller"] = OWNER
+        await app(scope, receive, send)
+
+    return call
+
+
 @pytest.fixture
 async def port(calls: AnsweringCalls) -> AsyncIterator[int]:
     async def actor(request: Request) -> Actor:
@@ -75,7 +86,7 @@ async def port(calls: AnsweringCalls) -> AsyncIterator[int]:
     app.add_exception_handler(RequestError, lambda _request, _error: JSONResponse({}, status_code=401))
     app.include_router(agent_calls.router, prefix="/api/v2")
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+        server = uvicorn.Server(uvicorn.Config(signed_in(app), lifespan="off", log_config=None))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         yield listener.getsockname()[1]
         server.should_exit = True
