@@ -5,11 +5,15 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
+from db.clock import SystemClock
+
 GUARD_SECONDS = 20
 _CHUNK = 1 << 16
+_LAST_TURNS = 20
 _REQUEST = re.compile(rb"(?:GET|POST|PUT|PATCH|DELETE) (\S+) HTTP/1\.1\r\n")
 
 
@@ -185,6 +189,12 @@ async def proxy_to(url: str) -> AsyncIterator[Proxy]:
     try:
         yield proxy
     finally:
-        server.close()
+        # No more is accepted, and what just was comes up before the server closes: asyncio of Python 3.11
+        # would lose it.
+        for listener in server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        for _ in range(_LAST_TURNS):
+            await SystemClock().sleep(timedelta())
         await proxy.end()
+        server.close()
         await server.wait_closed()
