@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db import ids
 from db.errors import NotFound
@@ -81,33 +82,13 @@ _CALL = select(
     chat_tool_calls.c.build_id,
     chat_tool_calls.c.answer,
 ).where(chat_tool_calls.c.chat_id == bindparam("chat"), chat_tool_calls.c.tool_call_id == bindparam("call"))
-_INSERT_CALL = insert(chat_tool_calls).values(
-    {
-        c: bindparam(c)
-        for c in (
-            "chat_id",
-            "tool_call_id",
-            "tool",
-            "request_hash",
-            "workspace_id",
-            "build_id",
-            "answer",
-            "created_at",
-        )
-    }
+_CALL_FIELDS = ("tool", "request_hash", "workspace_id", "build_id", "answer")
+_INSERT_CALL = upsert(chat_tool_calls).values(
+    {name: bindparam(name) for name in ("chat_id", "tool_call_id", *_CALL_FIELDS, "created_at")}
 )
-_UPDATE_CALL = (
-    update(chat_tool_calls)
-    .where(
-        chat_tool_calls.c.chat_id == bindparam("chat"), chat_tool_calls.c.tool_call_id == bindparam("call")
-    )
-    .values(
-        tool=bindparam("called_tool"),
-        request_hash=bindparam("hash"),
-        workspace_id=bindparam("workspace"),
-        build_id=bindparam("build"),
-        answer=bindparam("answer"),
-    )
+_RECORD_CALL = _INSERT_CALL.on_conflict_do_update(
+    index_elements=["chat_id", "tool_call_id"],
+    set_={name: _INSERT_CALL.excluded[name] for name in _CALL_FIELDS},
 )
 _KEY_OF_CALL = (chat_tool_calls.c.chat_id, chat_tool_calls.c.tool_call_id)
 _PRUNE_CALLS = delete(chat_tool_calls).where(
@@ -230,28 +211,17 @@ def record_tool_call(
     answer: Mapping[str, object] | None,
 ) -> None:
     """Insert or replace the record of a tool call."""
-    changed = conn.run(
-        _UPDATE_CALL,
-        chat=chat_id,
-        call=tool_call_id,
-        called_tool=tool,
-        hash=request_hash,
-        workspace=workspace_id,
-        build=build_id,
+    conn.run(
+        _RECORD_CALL,
+        chat_id=chat_id,
+        tool_call_id=tool_call_id,
+        tool=tool,
+        request_hash=request_hash,
+        workspace_id=workspace_id,
+        build_id=build_id,
         answer=answer,
+        created_at=conn.now,
     )
-    if not changed:
-        conn.run(
-            _INSERT_CALL,
-            chat_id=chat_id,
-            tool_call_id=tool_call_id,
-            tool=tool,
-            request_hash=request_hash,
-            workspace_id=workspace_id,
-            build_id=build_id,
-            answer=answer,
-            created_at=conn.now,
-        )
 
 
 def prune_tool_calls(conn: Connection, before: datetime, most: int) -> int:
